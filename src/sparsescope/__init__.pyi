@@ -1,0 +1,11 @@
+from ._version import __version__ as __version__
+from .errors import SparsescopeError as SparsescopeError
+from .image import Channel as Channel
+from .image import Image as Image
+from .image import as_image as as_image
+from .io import read as read
+from .io import write as write
+from .pipeline import Result as Result
+from .pipeline import deconvolve as deconvolve
+from .pipeline import plan as plan
+from .recipe import Recipe as Recipe

@@ -1,0 +1,162 @@
+"""Flags that several commands share; those of the recipe are made from its model, so that they never differ from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+
+from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
+from .say import number
+
+if TYPE_CHECKING:
+    from ..image import Image
+
+INPUT = Group("Input: what the file does not say, or says wrongly", sort_key=10)
+METHOD_GROUP = Group("Method: published parameters at their published scale", sort_key=20)
+OUTPUT = Group("Output", sort_key=30)
+
+SAME = Parameter(name="*")
+"""Spreads the fields of a dataclass into flags of the command."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a file: what the user says goes before what the file says.
+
+    Parameters
+    ----------
+    axes : str, optional
+        Meaning of each axis, letters of TCZYX in the order of the file, such as TYX or ZCYX.
+    pixel_size_um : float, optional
+        Pixel size in x and y in µm.
+    z_step_um : float, optional
+        Distance between z planes in µm.
+    interval_s : float, optional
+        Time between frames in seconds.
+    series : int, optional
+        Which image of a file that holds several, counted from 0.
+    """
+
+    axes: Annotated[str | None, Parameter(group=INPUT)] = None
+    pixel_size_um: Annotated[float | None, Parameter(group=INPUT)] = None
+    z_step_um: Annotated[float | None, Parameter(group=INPUT)] = None
+    interval_s: Annotated[float | None, Parameter(group=INPUT)] = None
+    series: Annotated[int | None, Parameter(group=INPUT)] = None
+
+    def read(self, path: Path) -> Image:
+        """Read a file with these settings."""
+        from ..io import read
+
+        return read(path, **dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Where results go and how.
+
+    Parameters
+    ----------
+    out : Path, optional
+        Folder for the results, made when it is missing; without it they go beside the input.
+    dtype : str
+        Numbers in the result: float32; uint16; or same as the input. What is rounded or clipped is stated.
+    overwrite : bool
+        Replace results that exist.
+    skip_existing : bool
+        Leave out inputs whose result exists: goes on with a batch.
+    save_background : bool
+        Write the subtracted background too, as <stem>_background.ome.tif.
+    """
+
+    out: Annotated[Path | None, Parameter(group=OUTPUT, alias="-o")] = None
+    dtype: Annotated[Literal["float32", "uint16", "same"], Parameter(group=OUTPUT)] = "float32"
+    overwrite: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
+    skip_existing: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
+    save_background: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
+
+
+def limits(name: str) -> str:
+    """Say in which unit a parameter of the recipe is, what it may be, and its default.
+
+    Examples
+    --------
+    >>> limits("upsample")
+    '[one of 1, 2] [default: 1]'
+    """
+    field = Recipe.model_fields[name]
+    unit = field.json_schema_extra.get("unit") if isinstance(field.json_schema_extra, dict) else None
+    default = number(field.default)
+    if name in DEFAULTS:
+        default += f", for now {number(DEFAULTS[name])}"
+    elif name == "resolution_um":
+        default += f", for now {number(DEFAULT_RESOLUTION_PX)} px unless the file tells the optics"
+    return f"[{f'in {unit}: ' if unit else ''}{allowed(name)}] [default: {default}]"
+
+
+def _metavar(name: str) -> str:
+    words = allowed(name)
+    return "WORD" if "one of" in words and "number" not in words else "NUMBER"
+
+
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True)
+    class Method:
+        """One optional text for each parameter of the recipe."""
+
+else:
+    Method = dataclasses.make_dataclass(
+        "Method",
+        [
+            (
+                name,
+                Annotated[
+                    str | None,
+                    Parameter(
+                        group=METHOD_GROUP,
+                        help=f"{Recipe.model_fields[name].description} {limits(name)}",
+                        metavar=_metavar(name),
+                        show_default=False,
+                    ),
+                ],
+                None,
+            )
+            for name in Recipe.model_fields
+        ],
+        frozen=True,
+        namespace={"__module__": __name__},
+    )
+
+
+READING, METHOD, WRITING = Reading(), Method(), Writing()
+"""Nothing said: the defaults of commands."""
+
+
+def given(method: Method | None) -> dict[str, Any]:
+    """Return what the flags say, by parameter of the recipe; numbers are numbers, and ``none`` may mean not used."""
+    texts = {} if method is None else dataclasses.asdict(method)
+    return {name: _value(name, text) for name, text in texts.items() if text is not None}
+
+
+def _value(name: str, text: str) -> Any:
+    if text.lower() == "none" and Recipe.model_fields[name].default is None:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.lower()
+
+
+def recipe_of(method: Method | None, file: Path | None) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe of a TOML file and of flags, which go first, and where each given value came from."""
+    flags = given(method)
+    base = Recipe() if file is None else Recipe.load(file)
+    recipe = base.replace(**flags)
+    origins = dict.fromkeys(base.given, "recipe") | dict.fromkeys(flags, "flag")
+    return recipe, {name: source for name, source in origins.items() if name in recipe.given}

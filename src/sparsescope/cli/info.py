@@ -1,0 +1,103 @@
+"""``sparsescope info``: what a file holds and what run would do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from . import say, show
+from .batch import go_through, print_documents
+from .files import collect
+from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, Method, Reading, recipe_of
+
+if TYPE_CHECKING:
+    from ..image import Image
+    from ..report.survey import Survey
+
+
+def info(
+    *files: Path,
+    reading: Annotated[Reading, SAME] = READING,
+    recipe: Annotated[Path | None, Parameter(group=METHOD_GROUP)] = None,
+    method: Annotated[Method, SAME] = METHOD,
+    json: Annotated[bool, Parameter(group=OUTPUT)] = False,
+) -> int:
+    """Say what files hold (axes, sizes, channels, value range, saturation) and which numbers run would use.
+
+    Nothing is computed and nothing is written. With the flags of run it shows what run would do with them.
+
+    Parameters
+    ----------
+    files
+        TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
+    recipe
+        TOML file with the values below; flags go before it.
+    json
+        Print one JSON document on stdout instead of the tables.
+    """
+    from ..pipeline import plan
+    from ..report.survey import survey
+
+    settings, origins = recipe_of(method, recipe)
+    found = collect(files)
+
+    def one(path: Path) -> dict[str, Any]:
+        image = reading.read(path)
+        values = survey(image)
+        planned = plan(image, settings, origins=origins)
+        notes = tuple(dict.fromkeys([*image.meta.get("notes", ()), *planned.notes]))
+        if not json:
+            show.header(path, image)
+            say.table(_facts(image, values))
+            say.line("  run would use")
+            say.table(show.numbers(image, planned), indent="    ")
+            show.notes(notes)
+        return {
+            "input": path,
+            **show.image_document(image),
+            "channels": [_channel(channel) for channel in image.channels],
+            "metadata": {key: image.meta[key] for key in _METADATA if image.meta.get(key) is not None},
+            "values": {name: getattr(values, name) for name in values.__slots__},
+            "recipe": planned.recipe.model_dump(),
+            "sources": {**show.size_sources(image), **planned.sources},
+            "fwhm_px": planned.fwhm_px,
+            "notes": notes,
+        }
+
+    documents, failed = go_through([*found.files, *found.left_out], one, found.failures)
+    if json:
+        print_documents(documents, failed)
+    return 1 if failed else 0
+
+
+_METADATA = ("format", "series", "series_count", "modality", "numerical_aperture", "refractive_index", "bits")
+
+
+def _channel(channel: Any) -> dict[str, Any]:
+    return {name: getattr(channel, name) for name in ("name", "color", "emission_nm", "excitation_nm")}
+
+
+def _facts(image: Image, values: Survey) -> Iterator[tuple[str, str, str]]:
+    """Return what the file says and what its pixels are as rows of name, value and source."""
+    for key in _METADATA:
+        if image.meta.get(key) is not None:
+            yield key.replace("_", " "), say.number(image.meta[key]), "file"
+    for number, channel in enumerate(image.channels):
+        known = {name: value for name, value in _channel(channel).items() if value is not None}
+        text = ", ".join(f"{name.replace('_nm', '')} {say.number(value)}" for name, value in known.items())
+        yield f"channel {number}", text or "nothing known", "file"
+    if values.minimum is None:
+        yield "values", "no finite value", "measured"
+    else:
+        low, high, mean = (say.number(v) for v in (values.minimum, values.maximum, values.mean))
+        yield "values", f"{low} to {high}, mean {mean}", "measured"
+    if values.saturated is None:
+        yield "saturation", "not known for this type of numbers", ""
+    else:
+        yield "saturation", f"{100 * values.saturated:.3g} % of pixels at {values.full_scale}", "measured"
+    for name, count in (("negative", values.negative), ("not finite", values.not_finite)):
+        if count:
+            yield name, f"{count} pixels", "measured"

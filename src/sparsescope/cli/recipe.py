@@ -1,0 +1,72 @@
+"""``sparsescope recipe``: show the recipe inside a result, write a new one."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from cyclopts import App
+
+from ..recipe import Recipe
+from . import say
+from .flags import limits
+from .rerun import provenance
+
+app = App(name="recipe", help_format="plaintext", result_action="return_value")
+
+
+@app.command
+def show(file: Path, /) -> int:
+    """Print a recipe as TOML.
+
+    Parameters
+    ----------
+    file
+        A result of sparsescope (the recipe embedded in it is shown), or a TOML file (checked and completed).
+    """
+    from ..io import read_provenance
+
+    is_toml = file.suffix.lower() == ".toml"
+    recipe = Recipe.load(file) if is_toml else Recipe.from_toml(provenance(file, read_provenance(file))["recipe"])
+    say.line(recipe.to_toml().rstrip())
+    return 0
+
+
+@app.command
+def new(file: Path | None = None, /) -> int:
+    """Print a recipe with every parameter at its default, what it means and what it may be; or write it to a file.
+
+    Edit it, then: sparsescope run IMAGE --recipe FILE
+
+    Parameters
+    ----------
+    file
+        TOML file to write. [default: print it]
+    """
+    from ..io.atomic import replacing
+
+    if file is None:
+        say.line(commented())
+    else:
+        with replacing(file) as out:
+            out.write(f"{commented()}\n".encode())
+        say.line(say.plain(file), style="green")
+    return 0
+
+
+def commented() -> str:
+    """Return a recipe as TOML in which each value stands below its meaning, unit and range.
+
+    Examples
+    --------
+    >>> Recipe.from_toml(commented()) == Recipe()
+    True
+    """
+    parts = ["# Recipe for sparsescope. Use it with: sparsescope run FILE --recipe THIS.toml"]
+    for name, field in Recipe.model_fields.items():
+        about = textwrap.wrap(f"{field.description} {limits(name)}", width=100, break_on_hyphens=False)
+        used = field.default is not None
+        value = Recipe(**{name: field.default}).to_toml().splitlines() if used else []
+        assignment = next((text for text in value if text.startswith(f"{name} =")), f"# {name} =")
+        parts.append("\n".join([*(f"# {text}" for text in about), assignment]))
+    return "\n\n".join(parts)

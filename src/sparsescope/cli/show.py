@@ -1,0 +1,104 @@
+"""How images, numbers with their sources, and results are shown as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import say
+
+if TYPE_CHECKING:
+    from ..image import Image
+    from ..pipeline import Plan
+    from ..recipe import Recipe
+    from .work import Done
+
+SIZES = {"pixel_size_um": "pixel size", "z_step_um": "z step", "interval_s": "interval"}
+"""Names of the sizes of an image, and what they are called in tables."""
+
+
+def header(path: Path, image: Image) -> None:
+    """Print a file's name, its axes with their lengths, and its type of numbers."""
+    axes = " × ".join(f"{axis} {length}" for axis, length in image.sizes.items())
+    say.line(f"{say.plain(path.name)}   {axes}   {image.dtype}", style="bold")
+
+
+def sizes(image: Image) -> dict[str, float | None]:
+    """Return pixel size, z step and interval by their names, None where not known; only of axes that are there."""
+    known: dict[str, float | None] = {"pixel_size_um": image.pixel_size_um}
+    if "Z" in image.axes:
+        known["z_step_um"] = image.spacing_um.get("z")
+    if "T" in image.axes:
+        known["interval_s"] = image.interval_s
+    return known
+
+
+def size_sources(image: Image) -> dict[str, str]:
+    """Say where each size came from: a flag, the file, or nowhere."""
+    flags = image.meta.get("given", ())
+    return {
+        name: "flag" if name in flags else ("file" if value is not None else "not known")
+        for name, value in sizes(image).items()
+    }
+
+
+def numbers(image: Image, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Return every number of a run as rows of name, value with unit, and source."""
+    sources = size_sources(image)
+    if "axes" in image.meta.get("given", ()):
+        yield "axes", image.axes, "flag"
+    for name, value in sizes(image).items():
+        unit = name.rsplit("_", 1)[-1].replace("um", "µm")
+        yield SIZES[name], "–" if value is None else f"{say.number(value)} {unit}", sources[name]
+    yield from recipe_rows(plan.recipe, plan.sources, plan.fwhm_px)
+
+
+def recipe_rows(recipe: Recipe, sources: Mapping[str, str], fwhm_px: float) -> Iterator[tuple[str, str, str]]:
+    """Return the values of a recipe as rows; a parameter that is not used has no row."""
+    for name, value in recipe.model_dump().items():
+        if name == "resolution_um":
+            text = f"{fwhm_px:.3g} px" if value == "auto" else f"{say.number(value)} µm = {fwhm_px:.3g} px"
+            yield "resolution", text, sources.get(name, "")
+        elif value is not None:
+            yield name.replace("_", " "), say.number(value), sources.get(name, "")
+
+
+def notes(texts: Iterator[str] | tuple[str, ...] | list[str]) -> None:
+    """Print notes, each once."""
+    for text in dict.fromkeys(texts):
+        say.line(f"  note: {say.plain(text)}", style="yellow")
+
+
+def finish(done: Done) -> None:
+    """Print what a run gave: engine and time, measures, notes, files."""
+    result = done.result
+    say.table([("engine", say.plain(result.engine), say.duration(result.seconds))])
+    for name, value in result.measures.items():
+        say.table([(name.replace("_", " "), say.number(value), "measured")])
+    notes([*done.notes])
+    for path in done.written:
+        say.line(f"  {say.plain(path)}   {say.size(path.stat().st_size)}", style="green")
+
+
+def as_document(done: Done) -> dict[str, Any]:
+    """Return what a run gave as one JSON object."""
+    image, result = done.image, done.result
+    return {
+        "input": done.job.source,
+        "output": done.written[0],
+        "background": done.written[1] if len(done.written) > 1 else None,
+        **image_document(image),
+        "recipe": result.recipe.model_dump(),
+        "sources": {**size_sources(image), **result.sources},
+        "engine": result.engine,
+        "seconds": result.seconds,
+        "outcome": str(result.outcome),
+        "measures": result.measures,
+        "notes": done.notes,
+    }
+
+
+def image_document(image: Image) -> dict[str, Any]:
+    """Return what an image is as part of a JSON object."""
+    return {"axes": image.axes, "shape": image.shape, "dtype": str(image.dtype), **sizes(image)}

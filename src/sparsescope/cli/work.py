@@ -1,0 +1,105 @@
+"""One file from reading to writing: what run, rerun and demo share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OutputError
+from ..recipe import Recipe
+from . import say, show
+from .files import BACKGROUND, RESULT
+from .flags import Reading, Writing
+from .progress import shown
+
+if TYPE_CHECKING:
+    from ..image import Image
+    from ..pipeline import Result
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with one file."""
+
+    source: Path
+    target: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    origins: dict[str, str] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
+    writing: Writing = field(default_factory=Writing)
+    dtype: str = ""
+    """Type of the numbers to write; what `writing` says when empty."""
+    threads: int | None = None
+    quiet: bool = False
+    silent: bool = False
+    """Print nothing on stdout."""
+
+    @property
+    def background_target(self) -> Path:
+        """Where the subtracted background goes."""
+        return self.target.with_name(self.target.name.removesuffix(RESULT) + BACKGROUND)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job: the image it started from, the result, the files written, all notes."""
+
+    job: Job
+    image: Image
+    result: Result
+    written: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def work(job: Job) -> Done:
+    """Read, deconvolve, write and show one file; raises a SparsescopeError where that cannot be done."""
+    from ..io import write
+    from ..pipeline import deconvolve, plan
+
+    check_targets(job)
+    image = job.reading.read(job.source)
+    dtype = _dtype(job.dtype or job.writing.dtype, image)
+    if not job.silent:
+        show.header(job.source, image)
+        say.table(show.numbers(image, plan(image, job.recipe, origins=job.origins)))
+    with shown(job.source.name, quiet=job.quiet) as report:
+        result = deconvolve(image, job.recipe, threads=job.threads, origins=job.origins, on_progress=report)
+    written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
+    notes += write(job.target, _with_flags(result.image, job.reading), dtype=dtype, overwrite=job.writing.overwrite)
+    if job.writing.save_background and result.background is None:
+        notes.append("no background was subtracted, so there is none to save")
+    elif job.writing.save_background and result.background is not None:
+        write(job.background_target, result.background, overwrite=job.writing.overwrite)
+        written.append(job.background_target)
+    done = Done(job, image, result, tuple(written), tuple(dict.fromkeys(notes)))
+    if not job.silent:
+        show.finish(done)
+    return done
+
+
+def _with_flags(image: Image, reading: Reading) -> Image:
+    """Return an image whose provenance also says what the user said about the file; rerun needs it."""
+    said = {name: value for name, value in asdict(reading).items() if value is not None}
+    return image.replace(meta={**image.meta, "provenance": {**image.meta.get("provenance", {}), "reading": said}})
+
+
+def _dtype(wanted: str, image: Image) -> str:
+    """Return the type of numbers to write; raise OutputError before any work when it cannot be written."""
+    from ..io.encode import DTYPES
+
+    name = str(image.dtype) if wanted == "same" else wanted
+    if name not in DTYPES:
+        raise OutputError(f"--dtype same: {name} cannot be written; use --dtype float32 or uint16")
+    return name
+
+
+def check_targets(job: Job) -> None:
+    """Raise OutputError before any work when the results could not be written."""
+    from ..io.atomic import check_target
+
+    for path in [job.target, *([job.background_target] if job.writing.save_background else [])]:
+        check_target(path, overwrite=job.writing.overwrite)
+        if not os.access(path.parent, os.W_OK):
+            raise OutputError(f"cannot write {path}: no permission to write in {path.parent}; use --out FOLDER")

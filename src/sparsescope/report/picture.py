@@ -1,0 +1,142 @@
+"""Before and after side by side: the same field of view, a scale bar, stated contrast, a busy part enlarged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..image import Image
+from ..io.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PERCENTILES = (0.5, 99.9)
+"""Of the values shown: black below the first, white above the second."""
+
+Box = tuple[float, float, float, float]
+"""Left, right, bottom and top of a part of the field, in µm (or pixels of the input where no size is known)."""
+
+
+def plane_of(image: Image) -> tuple[npt.NDArray[Any], str]:
+    """Return one YX plane, the first time point and channel and the middle of z, and say which it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plane_of(Image(np.zeros((2, 5, 8, 9)), "TZYX"))[1]
+    'T 0, Z 2'
+    """
+    index = {axis: (n // 2 if axis == "Z" else 0) for axis, n in image.sizes.items() if axis not in "YX"}
+    return image.block(**index).astype(np.float32), ", ".join(f"{axis} {i}" for axis, i in index.items())
+
+
+def busiest(plane: npt.NDArray[Any], side: int) -> tuple[int, int]:
+    """Return row and column where the square of `side` pixels with the largest variance starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plane = np.zeros((64, 64)); plane[40:44, 20] = 9
+    >>> row, column = busiest(plane, 16)
+    >>> 28 <= row <= 40, 5 <= column <= 20
+    (True, True)
+    """
+    step = max(1, side // 4)
+    corners = [
+        (row, column)
+        for row in range(0, max(1, plane.shape[0] - side + 1), step)
+        for column in range(0, max(1, plane.shape[1] - side + 1), step)
+    ]
+    return max(corners, key=lambda at: float(np.var(plane[at[0] : at[0] + side, at[1] : at[1] + side])))
+
+
+def round_length(longest: float) -> float:
+    """Return the largest of 1, 2, 5 times a power of ten that is not above `longest`.
+
+    Examples
+    --------
+    >>> round_length(6.3), round_length(0.38)
+    (5.0, 0.2)
+    """
+    power = 10.0 ** np.floor(np.log10(longest))
+    return float(f"{max(f for f in (1, 2, 5) if f * power <= longest * (1 + 1e-9)) * power:.3g}")
+
+
+def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a PNG with the input on the left, the result on the right, and the same busy part of both below.
+
+    Each panel says its own contrast range, in the image's own values.
+
+    Parameters
+    ----------
+    before, after : Image
+        Of the same field of view; pixel sizes may differ (up-sampling).
+    path : path-like
+        The PNG to write.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputError
+        If the file exists already or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    (first, which), (second, _) = plane_of(before), plane_of(after)
+    size = before.pixel_size_um or 1.0
+    field: Box = (0.0, first.shape[1] * size, first.shape[0] * size, 0.0)
+    side = max(8, min(first.shape) // 4)
+    row, column = busiest(first, side)
+    zoom: Box = (column * size, (column + side) * size, (row + side) * size, row * size)
+
+    figure = Figure(figsize=(10, 10.6), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    unit = "µm" if before.pixel_size_um else "px"
+    for number, (plane, name) in enumerate([(first, "input"), (second, "sparse deconvolution")]):
+        above, below = figure.add_subplot(2, 2, number + 1), figure.add_subplot(2, 2, number + 3)
+        _panel(above, plane, field, field, f"{name}{'  (' + which + ')' if which else ''}")
+        _panel(below, plane, field, zoom, f"{name}, enlarged")
+        _frame(above, zoom)
+        _scale_bar(above, field, unit)
+        _scale_bar(below, zoom, unit)
+    with replacing(path, overwrite=overwrite) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def _panel(axes: Axes, plane: npt.NDArray[Any], field: Box, view: Box, title: str) -> None:
+    low, high = np.percentile(plane, PERCENTILES)
+    if not high > low:
+        high = low + 1
+    axes.imshow(plane, cmap="gray", vmin=low, vmax=high, extent=field, interpolation="nearest")
+    axes.set_xlim(view[0], view[1])
+    axes.set_ylim(view[2], view[3])
+    axes.set_title(f"{title}\nblack {low:.4g}, white {high:.4g}", fontsize=10)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _frame(axes: Axes, box: Box) -> None:
+    left, right, bottom, top = box
+    axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="gold", linewidth=1)
+
+
+def _scale_bar(axes: Axes, view: Box, unit: str) -> None:
+    left, right, bottom, top = view
+    length = round_length((right - left) / 4)
+    end, height = right - 0.04 * (right - left), bottom - 0.05 * (bottom - top)
+    axes.plot([end - length, end], [height, height], color="white", linewidth=4, solid_capstyle="butt")
+    axes.text(
+        end - length / 2,
+        height - 0.02 * (bottom - top),
+        f"{length:g} {unit}",
+        color="white",
+        ha="center",
+        va="bottom",
+        fontsize=10,
+    )

@@ -82,8 +82,9 @@ def _channel(channel: Any) -> dict[str, Any]:
 
 def _facts(image: Image, values: Survey) -> Iterator[tuple[str, str, str]]:
     """Return what the file says and what its pixels are as rows of name, value and source."""
+    several = image.meta.get("series_count", 1) > 1
     for key in _METADATA:
-        if image.meta.get(key) is not None:
+        if image.meta.get(key) is not None and (several or not key.startswith("series")):
             yield key.replace("_", " "), say.number(image.meta[key]), "file"
     for number, channel in enumerate(image.channels):
         known = {name: value for name, value in _channel(channel).items() if value is not None}

@@ -35,7 +35,9 @@ def plane_of(image: Image) -> tuple[npt.NDArray[Any], str]:
 
 
 def busiest(plane: npt.NDArray[Any], side: int) -> tuple[int, int]:
-    """Return row and column where the square of `side` pixels with the largest variance starts.
+    """Return row and column where the square of `side` pixels with the most edges starts.
+
+    Edges count within the contrast that is shown, so that one saturated spot does not outweigh a crowd of dim ones.
 
     Examples
     --------
@@ -45,13 +47,17 @@ def busiest(plane: npt.NDArray[Any], side: int) -> tuple[int, int]:
     >>> 28 <= row <= 40, 5 <= column <= 20
     (True, True)
     """
+    low, high = _contrast(plane)
+    shown = np.clip(plane, low, high).astype(np.float64)
+    smooth = (shown[:-1, :-1] + shown[1:, :-1] + shown[:-1, 1:] + shown[1:, 1:]) / 4
+    edges = sum(np.square(difference) for difference in np.gradient(smooth))
     step = max(1, side // 4)
     corners = [
         (row, column)
         for row in range(0, max(1, plane.shape[0] - side + 1), step)
         for column in range(0, max(1, plane.shape[1] - side + 1), step)
     ]
-    return max(corners, key=lambda at: float(np.var(plane[at[0] : at[0] + side, at[1] : at[1] + side])))
+    return max(corners, key=lambda at: float(np.sum(edges[at[0] : at[0] + side, at[1] : at[1] + side])))
 
 
 def round_length(longest: float) -> float:
@@ -109,10 +115,13 @@ def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bo
         figure.savefig(file, format="png", dpi=110)
 
 
+def _contrast(plane: npt.NDArray[Any]) -> tuple[float, float]:
+    low, high = (float(value) for value in np.percentile(plane, PERCENTILES))
+    return low, high if high > low else low + 1
+
+
 def _panel(axes: Axes, plane: npt.NDArray[Any], field: Box, view: Box, title: str) -> None:
-    low, high = np.percentile(plane, PERCENTILES)
-    if not high > low:
-        high = low + 1
+    low, high = _contrast(plane)
     axes.imshow(plane, cmap="gray", vmin=low, vmax=high, extent=field, interpolation="nearest")
     axes.set_xlim(view[0], view[1])
     axes.set_ylim(view[2], view[3])
@@ -127,9 +136,13 @@ def _frame(axes: Axes, box: Box) -> None:
 
 
 def _scale_bar(axes: Axes, view: Box, unit: str) -> None:
+    from matplotlib.patheffects import withStroke
+
     left, right, bottom, top = view
     length = round_length((right - left) / 4)
     end, height = right - 0.04 * (right - left), bottom - 0.05 * (bottom - top)
+    outline = [withStroke(linewidth=3, foreground="black")]
+    axes.plot([end - length, end], [height, height], color="black", linewidth=6, solid_capstyle="projecting")
     axes.plot([end - length, end], [height, height], color="white", linewidth=4, solid_capstyle="butt")
     axes.text(
         end - length / 2,
@@ -139,4 +152,5 @@ def _scale_bar(axes: Axes, view: Box, unit: str) -> None:
         ha="center",
         va="bottom",
         fontsize=10,
+        path_effects=outline,
     )

@@ -9,8 +9,9 @@ from typing import cast
 from cyclopts import App, CycloptsError, Group
 
 from .._version import __version__
-from ..errors import RecipeError, SparsescopeError
+from ..errors import SparsescopeError
 from . import say
+from .exits import FAILED, INTERRUPTED, OK, USAGE, code_of
 
 _EPILOGUE = "Each command says more: sparsescope run --help.   Start with: sparsescope demo"
 
@@ -29,18 +30,18 @@ app = App(
 )
 
 COMMANDS = {
-    "run": ("sparsescope.cli.run:run", "Deconvolve files, folders or globs; writes <stem>_sparse.ome.tif."),
+    "run": ("sparsescope.cli.run:run", "Deconvolve files; each result goes beside its input."),
     "info": (
         "sparsescope.cli.info:info",
-        "Say what a file holds and which numbers run would use, each with its source.",
+        "Say what a file holds and which numbers run would use.",
     ),
     "demo": (
         "sparsescope.cli.demo:demo",
-        "Deconvolve the image that ships with sparsescope; writes a before/after picture.",
+        "Deconvolve the image that ships with sparsescope.",
     ),
-    "recipe": ("sparsescope.cli.recipe:app", "Show the recipe inside a result, or write a new one to edit."),
-    "rerun": ("sparsescope.cli.rerun:rerun", "Repeat a result from the recipe and settings written inside it."),
-    "cite": ("sparsescope.cli.cite:cite", "Say what to cite, the licence, and the note on patents."),
+    "recipe": ("sparsescope.cli.recipe:app", "Show the recipe inside a result, or write a new one."),
+    "rerun": ("sparsescope.cli.rerun:rerun", "Repeat a result from what is written inside it."),
+    "cite": ("sparsescope.cli.cite:cite", "Say what to cite, the licence and the note on patents."),
 }
 """Name, place and purpose of each command; its module is loaded when the command is used."""
 
@@ -69,16 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     say.accept_any_text()
     try:
-        return cast("int | None", app(list(sys.argv[1:] if arguments is None else arguments))) or 0
+        return cast("int | None", app(list(sys.argv[1:] if arguments is None else arguments))) or OK
     except CycloptsError as error:
         say.error(str(error))
-        return 2
+        return USAGE
     except SparsescopeError as error:
         say.error(str(error))
-        return 2 if isinstance(error, RecipeError) else 1
+        return code_of(error)
     except KeyboardInterrupt:
         say.error("interrupted; nothing half-written was left behind")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         say.close_quietly()
-        return 1
+        return FAILED

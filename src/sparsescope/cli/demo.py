@@ -12,7 +12,8 @@ from ..recipe import Recipe
 from . import say
 from .files import make_folder, targets
 from .flags import OUTPUT, Writing
-from .work import Job, work
+from .jobs import Job
+from .work import work
 
 FOLDER = Path(__file__).parent.parent / "demo"
 IMAGE = FOLDER / "vesicles.ome.tif"

@@ -8,15 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import SparsescopeError
 from ..io import supported
+from .exits import UsageError
 
 RESULT = "_sparse.ome.tif"
 BACKGROUND = "_background.ome.tif"
-
-
-class UsageError(SparsescopeError):
-    """The command line makes no sense as it is."""
 
 
 @dataclass

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from . import say, show
 from .batch import go_through, print_documents
+from .exits import FAILED, OK
 from .files import collect
 from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, Method, Reading, recipe_of
 
@@ -70,7 +71,7 @@ def info(
     documents, failed = go_through([*found.files, *found.left_out], one, found.failures)
     if json:
         print_documents(documents, failed)
-    return 1 if failed else 0
+    return FAILED if failed else OK
 
 
 _METADATA = ("format", "series", "series_count", "modality", "numerical_aperture", "refractive_index", "bits")

@@ -54,6 +54,10 @@ def new(file: Path | None = None, /) -> int:
     return 0
 
 
+EXAMPLES = {"tolerance": 0.001}
+"""For each parameter that is not used by default, a value to start from."""
+
+
 def commented() -> str:
     """Return a recipe as TOML in which each value stands below its meaning, unit and range.
 
@@ -62,11 +66,10 @@ def commented() -> str:
     >>> Recipe.from_toml(commented()) == Recipe()
     True
     """
+    defaults = {line.split(" = ")[0]: line for line in Recipe().to_toml().splitlines()}
     parts = ["# Recipe for sparsescope. Use it with: sparsescope run FILE --recipe THIS.toml"]
     for name, field in Recipe.model_fields.items():
         about = textwrap.wrap(f"{field.description} {limits(name)}", width=100, break_on_hyphens=False)
-        used = field.default is not None
-        value = Recipe(**{name: field.default}).to_toml().splitlines() if used else []
-        assignment = next((text for text in value if text.startswith(f"{name} =")), f"# {name} =")
-        parts.append("\n".join([*(f"# {text}" for text in about), assignment]))
+        value = f"# {name} = {EXAMPLES[name]}" if field.default is None else defaults[name]
+        parts.append("\n".join([*(f"# {text}" for text in about), value]))
     return "\n\n".join(parts)

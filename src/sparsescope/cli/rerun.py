@@ -16,7 +16,8 @@ from . import say, show
 from .batch import print_documents
 from .files import RESULT, make_folder, stem
 from .flags import INPUT, OUTPUT, Reading, Writing
-from .work import Job, work
+from .jobs import Job
+from .work import work
 
 if TYPE_CHECKING:
     from ..image import Image

@@ -9,9 +9,11 @@ from cyclopts import Parameter
 
 from . import say, show
 from .batch import go_through, print_documents
-from .files import UsageError, collect, make_folder, targets
+from .exits import FAILED, OK, UsageError
+from .files import collect, make_folder, targets
 from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, WRITING, Method, Reading, Writing, recipe_of
-from .work import Job, work
+from .jobs import Job
+from .work import work
 
 
 def run(
@@ -66,4 +68,4 @@ def run(
     documents, failed = go_through([path for path in found.files if path not in skipped], one, found.failures)
     if json:
         print_documents(documents, failed, skipped=skipped)
-    return 1 if failed else 0
+    return FAILED if failed else OK

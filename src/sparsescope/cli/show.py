@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..image import Image
     from ..pipeline import Plan
     from ..recipe import Recipe
-    from .work import Done
+    from .jobs import Done
 
 SIZES = {"pixel_size_um": "pixel size", "z_step_um": "z step", "interval_s": "interval"}
 """Names of the sizes of an image, and what they are called in tables."""

@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError
-from ..recipe import Recipe
 from . import say, show
-from .files import BACKGROUND, RESULT
-from .flags import Reading, Writing
+from .flags import Reading
+from .jobs import Done, Job
 from .progress import shown
 
 if TYPE_CHECKING:
     from ..image import Image
-    from ..pipeline import Result
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be done with one file."""
-
-    source: Path
-    target: Path
-    recipe: Recipe = field(default_factory=Recipe)
-    origins: dict[str, str] = field(default_factory=dict)
-    reading: Reading = field(default_factory=Reading)
-    writing: Writing = field(default_factory=Writing)
-    dtype: str = ""
-    """Type of the numbers to write; what `writing` says when empty."""
-    threads: int | None = None
-    quiet: bool = False
-    silent: bool = False
-    """Print nothing on stdout."""
-
-    @property
-    def background_target(self) -> Path:
-        """Where the subtracted background goes."""
-        return self.target.with_name(self.target.name.removesuffix(RESULT) + BACKGROUND)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a job: the image it started from, the result, the files written, all notes."""
-
-    job: Job
-    image: Image
-    result: Result
-    written: tuple[Path, ...]
-    notes: tuple[str, ...]
 
 
 def work(job: Job) -> Done:

@@ -1,0 +1,136 @@
+"""Write a file beside its final name and rename it when it is complete: no half-written output, ever."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import OutputError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its name only when the ``with`` block ends without an error.
+
+    The bytes go to a hidden file ending in ``.part`` in the same folder, are flushed to the disk and then renamed.
+    Whatever goes wrong, an existing file keeps its content and the ``.part`` file is removed.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name; its folder must exist. A symbolic link is followed.
+    overwrite : bool
+        Replace an existing file; without it an existing file is an error, also when it appears while writing.
+
+    Yields
+    ------
+    binary file
+        Open for reading, writing and seeking.
+
+    Raises
+    ------
+    OutputError
+        If the file exists, the folder is missing or not writable, or the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with replacing(folder / "report.html") as file:
+    ...     _ = file.write(b"complete")
+    >>> [entry.name for entry in folder.iterdir()]
+    ['report.html']
+    """
+    target = check_target(path, overwrite=overwrite)
+    part = target.parent / f".sparsescope-{secrets.token_hex(8)}.part"
+    try:
+        file: BinaryIO = part.open("x+b")
+    except OSError as error:
+        raise OutputError(explain(target, error)) from None
+    try:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        _give_name(part, target, overwrite)
+    except OSError as error:
+        raise OutputError(explain(target, error)) from None
+    finally:
+        with contextlib.suppress(OSError):  # a buffer that could not be written raises again on closing
+            file.close()
+        part.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Return the path to write to, links followed; raise OutputError where writing there cannot succeed."""
+    try:
+        target = Path(os.path.realpath(path))
+        folder, exists = target.is_dir(), target.exists()
+        parent = target.parent.is_dir()
+    except (OSError, ValueError) as error:  # an unreadable folder, too long a name, a zero byte in it
+        reason = error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
+        raise OutputError(explain(Path(path), reason)) from None
+    if folder:
+        raise OutputError(f"{path} is a folder: give the name of a file in it")
+    if not parent:
+        raise OutputError(f"cannot write {path}: the folder {target.parent} does not exist; create it first")
+    if exists and not overwrite:
+        raise OutputError(_exists(target))
+    return target
+
+
+def explain(target: Path, error: OSError) -> str:
+    """Say in plain words why `target` could not be written and what to do."""
+    if isinstance(error, FileExistsError):
+        return _exists(target)
+    if error.errno in _FULL or error.errno is None:  # NumPy reports a short write without a number
+        return (
+            f"cannot write {target}: the disk is full or a quota is reached; nothing was left behind. "
+            "Free some space or write to another folder"
+        )
+    if error.errno in _DENIED:
+        return f"cannot write {target}: no permission to write in {target.parent}; write to another folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"cannot write {target}: the name is too long; choose a shorter one"
+    return f"cannot write {target}: {error.strerror or error}; nothing was left behind. Write to another folder or disk"
+
+
+def _exists(target: Path) -> str:
+    return f"{target} exists already: choose another name, or allow replacing it (--overwrite, overwrite=True)"
+
+
+def _give_name(part: Path, target: Path, overwrite: bool) -> None:
+    """Rename `part` to `target`; without `overwrite` in a way that fails if the target has appeared meanwhile."""
+    if overwrite:
+        part.replace(target)
+        return
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except (
+        OSError
+    ):  # file systems without hard links (FAT, some network shares): the check and the rename are two steps
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        part.rename(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable where the system can (not on Windows); the content is on the disk already."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,133 @@
+"""Is every pixel of a TIFF really in the file? Asked before decoding, so that no image is short or padded."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import InputError
+
+BOMB_BYTES = 2**28
+BOMB_RATIO = 1000
+MAX_PLANES = 10_000_000
+
+_AGAIN = "Copy it again from where it was acquired, or re-export it"
+
+
+def check_directories(path: Path) -> int:
+    """Walk the chain of image directories; return their number.
+
+    Raises
+    ------
+    InputError
+        If the chain leaves the file, runs in a circle, or holds an empty directory: it was cut off or overwritten.
+
+    Notes
+    -----
+    Layout after TIFF 6.0 (Adobe 1992, section 2) and the BigTIFF extension.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
+        count_code, entry, offset_code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+        if len(head) < start + struct.calcsize(offset_code):
+            raise InputError(f"{path.name} is cut off: only {size} bytes of it are there. {_AGAIN}")
+        (offset,) = struct.unpack_from(order + offset_code, head, start)
+        seen: set[int] = set()
+        while offset:
+            if offset in seen:
+                raise InputError(f"{path.name} is damaged: its directories of images run in a circle. {_AGAIN}")
+            seen.add(offset)
+            offset = _next_directory(file, offset, size, (order + count_code, entry, order + offset_code))
+            if offset is None:
+                raise InputError(
+                    f"{path.name} is cut off or damaged: the directory of image {len(seen)} lies outside its "
+                    f"{size} bytes. {_AGAIN}"
+                )
+    if not seen:
+        raise InputError(f"{path.name} is a TIFF without any image in it. {_AGAIN}")
+    return len(seen)
+
+
+def _next_directory(file: BinaryIO, offset: int, size: int, layout: tuple[str, int, str]) -> int | None:
+    """Return the offset of the directory after the one at `offset`, or None when this one is not complete."""
+    count_code, entry, offset_code = layout
+    if offset >= size:
+        return None
+    file.seek(offset)
+    head = file.read(struct.calcsize(count_code))
+    if len(head) < struct.calcsize(count_code):
+        return None
+    (count,) = struct.unpack(count_code, head)
+    tail = offset + len(head) + count * entry
+    if count == 0 or tail + struct.calcsize(offset_code) > size:
+        return None
+    file.seek(tail)
+    return int(struct.unpack(offset_code, file.read(struct.calcsize(offset_code)))[0])
+
+
+def check_pixels(name: str, series: Any) -> None:
+    """Raise InputError unless all the stored bytes of a series of planes lie within the file.
+
+    Parameters
+    ----------
+    name : str
+        File name for messages.
+    series : tifffile.TiffPageSeries
+        Only its attributes are used.
+    """
+    key, pages = series.keyframe, series.pages
+    if series.nbytes <= 0:
+        raise InputError(f"{name} holds an empty image: shape {series.shape}. {_AGAIN}")
+    if series.dataoffset is not None:
+        if series.dataoffset + series.nbytes > series.parent.filehandle.size:
+            raise InputError(_cut(name, series.dataoffset + series.nbytes, series.parent.filehandle.size))
+        return
+    if len(pages) * key.size != series.size:
+        raise InputError(
+            f"{name} declares {math.prod(series.shape[:-2])} planes, but holds {len(pages)}: the recording or a copy "
+            "of it was interrupted. Open it in the program that wrote it and save the complete part"
+        )
+    stored = sum(_stored_bytes(name, page, (index, len(pages))) for index, page in enumerate(pages))
+    if series.nbytes > BOMB_BYTES and series.nbytes > BOMB_RATIO * stored:
+        raise InputError(
+            f"{name} claims {series.nbytes / 1e9:.1f} GB of pixels from {stored} stored bytes, more than {BOMB_RATIO} "
+            "times as much: it is damaged or made to exhaust the memory. Re-export it uncompressed if it is genuine"
+        )
+
+
+def _stored_bytes(name: str, page: Any, position: tuple[int, int]) -> int:
+    """Return the number of bytes of a plane in the file; raise InputError if some are not there."""
+    index, total = position
+    where = f"plane {index + 1} of {total}"
+    if page is None:
+        raise InputError(
+            f"{name} lacks {where}: a file that belongs to it is missing, or the recording was interrupted"
+        )
+    key = page.keyframe
+    offsets: Sequence[int] = page.dataoffsets
+    counts: Sequence[int] = page.databytecounts
+    segments = math.prod(key.chunked)
+    if len(offsets) < segments or len(counts) < segments or min(offsets) <= 0 or min(counts) <= 0:
+        raise InputError(f"{name} is damaged: {where} has parts without data. {_AGAIN}")
+    end = max(offset + count for offset, count in zip(offsets, counts, strict=False))
+    if end > page.parent.filehandle.size:
+        raise InputError(_cut(name, end, page.parent.filehandle.size))
+    needed = key.size * max(key.bitspersample, 1) // 8
+    if key.compression == 1 and sum(counts) < needed:
+        raise InputError(f"{name} is damaged: {where} holds {sum(counts)} of its {needed} bytes. {_AGAIN}")
+    return sum(counts)
+
+
+def _cut(name: str, needed: int, size: int) -> str:
+    return f"{name} is cut off: its pixels reach to byte {needed}, but the file ends at byte {size}. {_AGAIN}"
+
+
+def walkable(path: Path) -> bool:
+    """Whether the chain of directories can be followed: LSM files above 4 GB have offsets that wrap around."""
+    return not (path.suffix.lower() == ".lsm" and path.stat().st_size >= 2**32)

@@ -1,0 +1,71 @@
+"""Arrays that read their planes only when they are indexed; the one file that names dask."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ReadPlane = Callable[[int], npt.NDArray[Any]]
+
+
+class _Planes:
+    """Numbered planes seen as one array; made for dask, which asks for whole chunks by slices."""
+
+    def __init__(
+        self, read: ReadPlane, shape: tuple[int, ...], plane_shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self._read = read
+        self.shape = shape
+        self.dtype = dtype
+        self.ndim = len(shape)
+        self._lead = shape[: len(shape) - len(plane_shape)]
+
+    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
+        lead = [range(*part.indices(n)) for part, n in zip(key, self._lead, strict=False)]
+        tail = tuple(key[len(lead) :])
+        parts = [
+            self._read(int(np.ravel_multi_index(index, self._lead)) if index else 0)[tail]
+            for index in itertools.product(*lead)
+        ]
+        return np.stack(parts).reshape(*(len(part) for part in lead), *parts[0].shape)
+
+
+def lazy_array(
+    read: ReadPlane, shape: tuple[int, ...], plane_shape: tuple[int, ...], dtype: np.dtype[Any], name: str
+) -> Any:
+    """Return a dask array with one chunk per plane.
+
+    Parameters
+    ----------
+    read : callable
+        Returns plane number i as an array of shape `plane_shape` and type `dtype`; called from several threads.
+    shape, plane_shape : tuple of int
+        `shape` ends in `plane_shape`; the planes before are numbered in C order.
+    dtype : dtype
+        Native byte order.
+    name : str
+        The same for the same content and different for any other.
+
+    Returns
+    -------
+    dask.array.Array
+    """
+    import dask.array
+
+    planes = _Planes(read, shape, plane_shape, dtype)
+    lead = len(shape) - len(plane_shape)
+    assert math.prod(shape) > 0
+    from_array: Any = dask.array.from_array  # dask has no types for it
+    return from_array(
+        planes,
+        chunks=(1,) * lead + plane_shape,
+        name=name,
+        asarray=False,
+        fancy=False,
+        meta=np.empty((0,) * len(shape), dtype),
+    )

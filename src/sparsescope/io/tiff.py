@@ -1,0 +1,327 @@
+"""TIFF, OME-TIFF, ImageJ and LSM in, OME-TIFF out; the one file that names tifffile."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import math
+import threading
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, OutputError
+from ..image import Image
+from . import axes as axes_of
+from . import ome_read, tags
+from .atomic import replacing
+from .damage import check_directories, check_pixels, walkable
+from .encode import choose, planes
+from .facts import Facts
+from .lazy import lazy_array
+from .ome_write import to_xml
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from tifffile import TiffFile, TiffPageSeries
+
+EAGER_BYTES = 256 * 2**20
+"""``lazy="auto"`` reads images up to this size at once."""
+
+BIG_BYTES = 2**31 - 2**25
+"""Files above this size become BigTIFF: some readers take 32-bit offsets as signed."""
+
+SUFFIXES_OUT = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+
+_KINDS = {
+    "ome": "OME-TIFF",
+    "imagej": "ImageJ TIFF",
+    "lsm": "LSM",
+    "shaped": "TIFF",
+    "generic": "TIFF",
+    "uniform": "TIFF",
+}
+
+
+class _Mute(logging.Filter):
+    """Drop tifffile's log lines during our own calls; what matters becomes an error or a note of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth = 0
+        self.lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature of logging
+        return self.depth == 0
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """Mute within the block, in this and in tifffile's worker threads."""
+        with self.lock:
+            self.depth += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.depth -= 1
+
+
+_mute = _Mute()
+logging.getLogger("tifffile").addFilter(_mute)
+
+
+def read(path: Path, *, axes: str | None, series: int | None, lazy: bool | Literal["auto"]) -> Image:
+    """Read one series of a TIFF file; see :func:`sparsescope.io.read`."""
+    with _explained(path.name, "it is not a readable TIFF"):
+        if walkable(path):
+            check_directories(path)
+    with _opened(path) as opened, _explained(path.name, "its directory of images is damaged"):
+        file, name = opened.file, path.name
+        number, chosen, notes = _choose_series(name, file, series)
+        _check_numbers(name, chosen)
+        check_pixels(name, chosen)
+        letters, more = axes_of.resolve(name, chosen.axes, chosen.shape, axes)
+        facts = _facts(opened, number, chosen)
+        facts.notes[:0] = [*opened.notes, *notes, *more]
+        facts.meta["format"] = _KINDS.get(chosen.kind, f"TIFF ({chosen.kind})")
+        facts.meta["series"], facts.meta["series_count"] = number, len(_full_series(file))
+        reader = _Reader.of(opened, chosen)
+        later = chosen.nbytes > EAGER_BYTES if lazy == "auto" else lazy
+        data = reader.array() if later else reader.whole(file)
+    return facts.image(*axes_of.arrange(data, letters))
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return how the image in a file was made, as far as sparsescope wrote it there."""
+    with _opened(path) as opened:
+        return {} if opened.ome is None else ome_read.provenance(opened.ome)
+
+
+def write(path: Path, image: Image, *, dtype: str, overwrite: bool) -> list[str]:
+    """Write an OME-TIFF plane by plane; see :func:`sparsescope.io.write`."""
+    end = next((end for end in SUFFIXES_OUT if path.name.lower().endswith(end)), None)
+    if end is None:
+        raise OutputError(f"cannot write {path.name}: the name must end in one of {', '.join(SUFFIXES_OUT)}")
+    import tifffile
+
+    with replacing(path, overwrite=overwrite) as file:
+        encoding = choose(image, dtype)
+        provenance = dict(image.meta.get("provenance") or {})
+        if encoding.provenance():
+            provenance["output"] = encoding.provenance()
+        xml = to_xml(image, encoding.dtype.name, path.name[: -len(end)], provenance)
+        size = math.prod(image.shape) * encoding.dtype.itemsize
+        per_cm = [1e4 / image.spacing_um[axis] for axis in "xy" if axis in image.spacing_um]
+        with _mute.on(), tifffile.TiffWriter(file, bigtiff=size + len(xml) > BIG_BYTES, byteorder="<") as writer:
+            writer.write(
+                (encoding(plane) for plane in planes(image)),
+                shape=(math.prod(image.shape[:-2]), *image.shape[-2:]),
+                dtype=encoding.dtype,
+                photometric="minisblack",
+                metadata=None,
+                description=xml,
+                software="sparsescope",
+                resolution=(per_cm[0], per_cm[1]) if len(per_cm) == 2 else None,
+                resolutionunit=tags.CENTIMETER if len(per_cm) == 2 else None,
+            )
+    return list(encoding.notes)
+
+
+@contextlib.contextmanager
+def _explained(name: str, what: str) -> Iterator[None]:
+    """Turn whatever tifffile and its decoders raise into an InputError; mute their log lines."""
+    try:
+        with _mute.on():
+            yield
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(
+            f"{name} does not fit into the memory: crop it, or read it lazily (in Python lazy=True)"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror or error}") from None
+    except Exception as error:  # noqa: BLE001 - damaged bytes make parsers and decoders raise anything
+        detail = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"cannot read {name}: {what} ({type(error).__name__}: {detail}). "
+            "Copy it again from where it was acquired, or re-export it uncompressed"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An open file with its OME-XML, as far as that is usable."""
+
+    path: Path
+    file: TiffFile
+    ome: Element | None
+    notes: tuple[str, ...]
+    is_ome: bool | None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
+    """Open a file and parse its OME-XML; tifffile interprets that only after it has proved harmless."""
+    import tifffile
+
+    notes: tuple[str, ...] = ()
+    is_ome = None
+    with _explained(path.name, "it is not a readable TIFF"), contextlib.ExitStack() as stack:
+        file = stack.enter_context(tifffile.TiffFile(path))
+        text = file.ome_metadata
+        ome = ome_read.parse(path.name, text) if text else None
+        if text and ome is None:
+            file.close()
+            notes, is_ome = ("the OME-XML metadata are damaged and were ignored",), False
+            file = stack.enter_context(tifffile.TiffFile(path, is_ome=is_ome))
+        yield _Opened(path, file, ome, notes, is_ome)
+
+
+def _full_series(file: TiffFile) -> list[TiffPageSeries]:
+    """Return the series of full resolution; previews are left out unless there is nothing else."""
+    return [one for one in file.series if not one.keyframe.is_reduced] or list(file.series)
+
+
+def _choose_series(name: str, file: TiffFile, wanted: int | None) -> tuple[int, TiffPageSeries, list[str]]:
+    """Return number and series that is wanted, or the largest (the first of equals) and a note naming the others."""
+    every = _full_series(file)
+    if not every:
+        raise InputError(f"{name} holds no image that can be read. Re-export it as TIFF or OME-TIFF")
+    listing = ", ".join(f"{i}: {one.axes} {' × '.join(map(str, one.shape))}" for i, one in enumerate(every[:20]))
+    listing += ", …" if len(every) > 20 else ""
+    if wanted is None:
+        number = max(range(len(every)), key=lambda i: (every[i].size, -i))
+        if len(every) == 1:
+            return number, every[number], []
+        note = f"series {number} of {len(every)} was read, the largest; choose another by --series N ({listing})"
+        return number, every[number], [note]
+    if not 0 <= wanted < len(every):
+        raise InputError(f"{name} has no series {wanted}: allowed are 0 to {len(every) - 1} ({listing})")
+    return wanted, every[wanted], []
+
+
+def _check_numbers(name: str, series: TiffPageSeries) -> None:
+    """Raise InputError unless the numbers are integers or floating point."""
+    kind = series.dtype.kind if series.dtype is not None and series.keyframe.bitspersample != 1 else "b"
+    if kind == "b":
+        raise InputError(
+            f"{name} holds true/false values (a mask), not intensities: give the image that the mask was made from"
+        )
+    if kind not in "uif":
+        raise InputError(
+            f"{name} holds values of type {series.dtype}: allowed are integers and floating point. "
+            "Save the absolute value or the real part as its own file"
+        )
+
+
+def _facts(opened: _Opened, number: int, series: TiffPageSeries) -> Facts:
+    """Collect what the kind of file says about sizes, channels and optics."""
+    page = series.keyframe
+    x, y = (tags.ratio(page.tags.valueof(f"{axis}Resolution")) for axis in "XY")
+    if series.kind == "ome" and opened.ome is not None:
+        facts = ome_read.facts(opened.ome, number, dict(zip(series.axes, series.shape, strict=True)))
+    elif series.kind == "imagej":
+        facts = tags.imagej(opened.file.imagej_metadata or {}, (x, y))
+    elif series.kind == "lsm":
+        facts = tags.lsm(opened.file.lsm_metadata or {})
+    else:
+        facts = tags.plain((x, y), page.tags.valueof("ResolutionUnit"))
+        if page.photometric == 3:
+            facts.notes.append("the values are positions in a colour table; they were read as intensities")
+    if page.photometric == 0:
+        facts.notes.append("the file shows low values as white; the stored values were read as they are")
+    return facts
+
+
+@dataclass(eq=False)
+class _Reader:
+    """Reads the pixels of a series, at once or plane by plane; can be sent to another process."""
+
+    path: Path
+    index: int
+    is_ome: bool | None
+    shape: tuple[int, ...]
+    plane_shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    offset: int | None
+    stamp: tuple[int, int]
+    _file: TiffFile | None = None
+
+    @classmethod
+    def of(cls, opened: _Opened, series: TiffPageSeries) -> _Reader:
+        """Describe how to read a series; a plane is a page of the file, or YX where the pixels lie in one run."""
+        index = next(i for i, one in enumerate(opened.file.series) if one is series)
+        plane = (
+            series.shape[-3 if series.axes[-1] == "S" else -2 :]
+            if series.dataoffset is not None
+            else series.keyframe.shape
+        )
+        fits = series.shape[-len(plane) :] == tuple(plane)
+        stored = np.dtype(opened.file.byteorder + series.dtype.char)
+        return cls(
+            opened.path,
+            index,
+            opened.is_ome,
+            series.shape,
+            tuple(plane) if fits else series.shape,
+            stored,
+            series.dataoffset,
+            _stamp(opened.path),
+        )
+
+    def whole(self, file: TiffFile) -> npt.NDArray[Any]:
+        """Read the whole series in native byte order."""
+        with _explained(self.path.name, "its pixels are damaged"):
+            data = file.asarray(series=self.index, level=0)
+        if data.shape != self.shape:
+            raise InputError(f"{self.path.name} is damaged: its pixels have shape {data.shape}, not {self.shape}")
+        return _native(data)
+
+    def array(self) -> Any:
+        """Return an array that reads planes when it is indexed."""
+        name = hashlib.sha256(repr((self.path, self.index, self.shape, self.stamp)).encode()).hexdigest()
+        return lazy_array(self, self.shape, self.plane_shape, self.stored.newbyteorder("="), f"sparsescope-{name[:32]}")
+
+    def __call__(self, number: int) -> npt.NDArray[Any]:
+        """Read plane `number` in native byte order."""
+        with _explained(self.path.name, "its pixels are damaged"):
+            if _stamp(self.path) != self.stamp:
+                raise InputError(f"{self.path.name} was changed while it was being read: start again")
+            if self.offset is not None:
+                count = math.prod(self.plane_shape)
+                start = self.offset + number * count * self.stored.itemsize
+                return _native(np.fromfile(self.path, self.stored, count, offset=start).reshape(self.plane_shape))
+            with _reading:
+                key = None if self.plane_shape == self.shape else number
+                return _native(self._open().asarray(series=self.index, key=key).reshape(self.plane_shape))
+
+    def _open(self) -> TiffFile:
+        if self._file is None:
+            import tifffile
+
+            self._file = tifffile.TiffFile(self.path, is_ome=self.is_ome)
+            weakref.finalize(self, self._file.close)
+        return self._file
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}
+
+
+_reading = threading.Lock()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _native(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return data.astype(data.dtype.newbyteorder("="), copy=False)

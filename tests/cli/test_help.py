@@ -20,8 +20,10 @@ MODULE = [sys.executable, "-m", "sparsescope"]
 def test_help_names_every_command_and_the_first_step(cli: Cli) -> None:
     said = cli("--help")
     assert said.code == 0
-    for name, (_, purpose) in COMMANDS.items():
-        assert re.search(rf"^│ {name} +{re.escape(purpose)}", said.out, re.MULTILINE), "name and purpose fit one line"
+    for name, command in COMMANDS.items():
+        assert re.search(rf"^│ {name} +{re.escape(command.purpose)}", said.out, re.MULTILINE), (
+            "name and purpose fit one line"
+        )
     assert "Start with: sparsescope demo" in said.out
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, NamedTuple, cast
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from .._version import __version__
 from ..errors import SparsescopeError
@@ -15,6 +15,12 @@ from .exits import FAILED, INTERRUPTED, OK, USAGE, code_of
 
 _EPILOGUE = "Each command says more: sparsescope run --help.   Start with: sparsescope demo"
 
+
+def _shown(default: Any) -> Any:
+    """Return what the help says of a default; that a switch is off and a value not given goes without saying."""
+    return None if default is None or default is False else str(default)
+
+
 app = App(
     name="sparsescope",
     help="Sparse deconvolution of fluorescence microscopy images: a real image in, a sharper quantitative image out.",
@@ -22,6 +28,7 @@ app = App(
     help_format="plaintext",
     version=f"sparsescope {__version__}",
     version_flags=["--version"],
+    default_parameter=Parameter(negative=(), show_default=_shown),
     group_commands=Group("Commands", sort_key=0),
     exit_on_error=False,
     print_error=False,
@@ -29,24 +36,76 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-COMMANDS = {
-    "run": ("sparsescope.cli.run:run", "Deconvolve files; each result goes beside its input."),
-    "info": (
-        "sparsescope.cli.info:info",
-        "Say what a file holds and which numbers run would use.",
-    ),
-    "demo": (
-        "sparsescope.cli.demo:demo",
-        "Deconvolve the image that ships with sparsescope.",
-    ),
-    "recipe": ("sparsescope.cli.recipe:app", "Show the recipe inside a result, or write a new one."),
-    "rerun": ("sparsescope.cli.rerun:rerun", "Repeat a result from what is written inside it."),
-    "cite": ("sparsescope.cli.cite:cite", "Say what to cite, the licence and the note on patents."),
-}
-"""Name, place and purpose of each command; its module is loaded when the command is used."""
 
-for _order, (_name, (_place, _purpose)) in enumerate(COMMANDS.items()):
-    app.command(_place, name=_name, help=_purpose, sort_key=_order)
+class Command(NamedTuple):
+    """Where a command is, what stands after its name, and its help: one line for the list, then more."""
+
+    place: str
+    usage: str
+    purpose: str
+    more: str = ""
+
+
+COMMANDS = {
+    "run": Command(
+        "sparsescope.cli.run:run",
+        "FILE... [OPTIONS]",
+        "Deconvolve files; each result goes beside its input.",
+        """Writes <stem>_sparse.ome.tif beside each input, or into --out.
+
+        Sizes and axes come from the file; flags go before the recipe, the recipe goes before the file, and what nobody
+        says is chosen or a stated default. A table shows where each number came from; all of it is written into the
+        result, and rerun repeats it.
+
+        Exit codes: 0 all went well, 1 some inputs failed (the others are done), 2 wrong usage.""",
+    ),
+    "info": Command(
+        "sparsescope.cli.info:info",
+        "FILE... [OPTIONS]",
+        "Say what a file holds and which numbers run would use.",
+        """Axes, sizes, channels, value range and saturation, and every number of a run with its source. Nothing is
+        computed or written. With the flags of run it says what run would do with them.""",
+    ),
+    "demo": Command(
+        "sparsescope.cli.demo:demo",
+        "[OPTIONS]",
+        "Deconvolve the image that ships with sparsescope.",
+        """Writes the result and a before/after picture. The image shows vesicles in a cell, one plane of a lattice
+        light-sheet microscope; "sparsescope cite" says where it comes from.""",
+    ),
+    "recipe": Command(
+        "sparsescope.cli.recipe:app",
+        "COMMAND",
+        "Show the recipe inside a result, or write a new one.",
+        "A recipe is a TOML file with every parameter. Edit it, then: sparsescope run FILE --recipe THIS.toml",
+    ),
+    "rerun": Command(
+        "sparsescope.cli.rerun:rerun",
+        "RESULT [OPTIONS]",
+        "Repeat a result from what is written inside it.",
+        """Uses the recipe, the settings and the input named inside a result, writes <stem>_rerun_sparse.ome.tif beside
+        it or into --out, and says whether the input and the pixels are the same.""",
+    ),
+    "cite": Command(
+        "sparsescope.cli.cite:cite",
+        "",
+        "Say what to cite, the licence and the note on patents.",
+    ),
+}
+"""The commands in the order of the help; the module of one is loaded when it is used."""
+
+
+def _register(order: int, name: str, command: Command) -> None:
+    """Add a command to the program; its paragraphs are wrapped by the help, not by this file."""
+    more = "\n\n".join(" ".join(part.split()) for part in command.more.split("\n\n"))
+    settings: dict[str, Any] = {}
+    if not command.place.endswith(":app"):
+        settings = {"usage": f"Usage: sparsescope {name} {command.usage}".rstrip(), "help_epilogue": ""}
+    app.command(command.place, name=name, help=f"{command.purpose}\n\n{more}".strip(), sort_key=order, **settings)
+
+
+for _order, (_name, _command) in enumerate(COMMANDS.items()):
+    _register(_order, _name, _command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,8 +29,6 @@ def demo(
 ) -> int:
     """Deconvolve the image that ships with sparsescope and write a before/after picture.
 
-    Vesicles in a cell, one plane of a lattice light-sheet microscope; "sparsescope cite" says where it comes from.
-
     Parameters
     ----------
     out

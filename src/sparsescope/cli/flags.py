@@ -74,9 +74,9 @@ class Writing:
 
     out: Annotated[Path | None, Parameter(group=OUTPUT, alias="-o")] = None
     dtype: Annotated[Literal["float32", "uint16", "same"], Parameter(group=OUTPUT)] = "float32"
-    overwrite: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
-    skip_existing: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
-    save_background: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False
+    overwrite: Annotated[bool, Parameter(group=OUTPUT)] = False
+    skip_existing: Annotated[bool, Parameter(group=OUTPUT)] = False
+    save_background: Annotated[bool, Parameter(group=OUTPUT)] = False
 
 
 def limits(name: str) -> str:

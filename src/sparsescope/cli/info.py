@@ -26,9 +26,7 @@ def info(
     method: Annotated[Method, SAME] = METHOD,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
-    """Say what files hold (axes, sizes, channels, value range, saturation) and which numbers run would use.
-
-    Nothing is computed and nothing is written. With the flags of run it shows what run would do with them.
+    """Say what files hold and which numbers run would use.
 
     Parameters
     ----------

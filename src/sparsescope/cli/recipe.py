@@ -12,7 +12,7 @@ from . import say
 from .flags import limits
 from .rerun import provenance
 
-app = App(name="recipe", help_format="plaintext", result_action="return_value")
+app = App(name="recipe", help_format="plaintext", result_action="return_value", help_epilogue="")
 
 
 @app.command

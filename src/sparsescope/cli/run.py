@@ -26,12 +26,7 @@ def run(
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
     quiet: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
-    """Deconvolve images and write <stem>_sparse.ome.tif beside each, or into --out.
-
-    Sizes and axes come from the file; a flag goes before the recipe, the recipe before the file, and what nobody says
-    is chosen or a stated default. The table shows where each number came from.
-
-    Exit codes: 0 all went well, 1 some inputs failed (the others are done), 2 wrong usage.
+    """Deconvolve images and write <stem>_sparse.ome.tif beside each, or into a folder.
 
     Parameters
     ----------

@@ -108,7 +108,9 @@ class Image:
                 raise InputError(f"spacing {name} = {size!r} µm: allowed are positive sizes in µm for x, y and z")
         count = self.sizes.get("C", 1)
         if len(self.channels) not in (0, count):
-            raise InputError(f"{len(self.channels)} channel descriptions for {count} channels: give one for each, or none")
+            raise InputError(
+                f"{len(self.channels)} channel descriptions for {count} channels: give one for each, or none"
+            )
         object.__setattr__(self, "spacing_um", _frozen(self.spacing_um))
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "meta", _frozen(self.meta))

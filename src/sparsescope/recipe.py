@@ -65,7 +65,9 @@ class Recipe(BaseModel):
     ] = "none"
     background: Annotated[
         Auto | Background,
-        Field(description="Low-frequency background to subtract: iterated wavelet low-pass, by strength and light level."),
+        Field(
+            description="Low-frequency background to subtract: iterated wavelet low-pass, by strength and light level."
+        ),
     ] = "auto"
     upsample: Annotated[
         Literal[1, 2],
@@ -104,7 +106,9 @@ class Recipe(BaseModel):
     ] = "auto"
     resolution_um: Annotated[
         Auto | Annotated[float, Field(gt=0, le=1e3)],
-        Field(description="Resolution of the input: full width at half maximum of its PSF.", json_schema_extra=_unit("µm")),
+        Field(
+            description="Resolution of the input: full width at half maximum of its PSF.", json_schema_extra=_unit("µm")
+        ),
     ] = "auto"
 
     def __init__(self, **values: Any) -> None:
@@ -180,4 +184,6 @@ def _words(part: dict[str, Any]) -> str:
     if part.get("type") == "null":
         return "nothing (leave it out)"
     kind = "a whole number" if part.get("type") == "integer" else "a number"
-    return " ".join([kind, " and ".join(f"{sign} {part[key]:g}" for key, sign in _BOUNDS.items() if key in part)]).strip()
+    return " ".join(
+        [kind, " and ".join(f"{sign} {part[key]:g}" for key, sign in _BOUNDS.items() if key in part)]
+    ).strip()

@@ -1,0 +1,38 @@
+"""Separable blur of a plane on its mirror-symmetric domain, row by row (numba)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from .kernels_plane import OPTIONS, U
+
+
+@numba.njit(**OPTIONS)
+def _weigh(out, source, weight, n):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        out[i] += weight * source[i]
+
+
+@numba.njit(**OPTIONS)
+def blur_rows(source, target, kernel_y, kernel_x, rows, columns, first, last):  # type: ignore[no-untyped-def]
+    """target[y] ← kernel_y ⊗ kernel_x applied to `source`, shape (Y, X), for first ≤ y < last.
+
+    `rows`, `columns`: index of the mirrored pixel for −radius … length + radius − 1 along each axis.
+    """
+    height, width = source.shape
+    reach = kernel_x.size // 2
+    line = np.empty(width + 2 * reach, np.float32)
+    inner = line[reach : reach + width]
+    n = U(width)
+    for y in range(first, last):
+        inner[:] = np.float32(0)
+        for j in range(kernel_y.size):
+            _weigh(inner, source[rows[y + j]], kernel_y[j], n)
+        for j in range(reach):
+            line[j] = inner[columns[j]]
+            line[reach + width + j] = inner[columns[reach + width + j]]
+        out = target[y]
+        out[:] = np.float32(0)
+        for j in range(kernel_x.size):
+            _weigh(out, line[j:], kernel_x[j], n)

@@ -1,0 +1,144 @@
+"""Accelerated projected gradient on the dual of the sparse-Hessian problem, with its duality gap (numba).
+
+Fields: target f − b − s/F, x, then p and its extrapolation q for xx yy zz xy xz yz.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from .kernels_plane import ONE, OPTIONS, PAD, TWO, U
+from .kernels_volume import back_project, mirror, row_at
+
+FIELDS = 14
+P_FIELD, Q_FIELD = 2, 8
+ZERO = np.float32(0)
+
+SUMMING = {**OPTIONS, "fastmath": {*OPTIONS["fastmath"], "reassoc"}}
+"""Rows are summed in the order that vectorises; rows are added in float64, in order."""
+
+
+@numba.njit(**OPTIONS)
+def _finish(m, target, out, n, over):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        m[out + i] = max(ZERO, m[target + i] - over * m[out + i])
+
+
+@numba.njit(**OPTIONS)
+def primal(m, field, depth, height, stride, width, first, last, unit, over):  # type: ignore[no-untyped-def]
+    """x ← max(0, target − Dᵀp · over) with p the six fields from `field` on; `over` = 1/F, `unit` = six ones."""
+    n = U(width)
+    nothing = U(FIELDS) * U(depth * height) * U(stride) + U(PAD)
+    for row in range(first, last):
+        z, y = row // height, row % height
+        target = row_at(0, z, y, depth, height, stride)
+        out = row_at(1, z, y, depth, height, stride)
+        m[out : out + n] = ZERO
+        back_project(m, field, out, depth, height, stride, width, z, y, unit, nothing)
+        _finish(m, target, out, n, over)
+        mirror(m, out, n)
+
+
+@numba.njit(**SUMMING)
+def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):  # type: ignore[no-untyped-def]
+    total = ZERO
+    for i in range(n):
+        d = m[before + i] - TWO * m[here + i] + m[after + i]
+        new = max(-bound, min(bound, m[q + i] + step * d))
+        move = new - m[p + i]
+        total += (m[q + i] - new) * move
+        m[q + i] = new + momentum * move
+        m[p + i] = new
+    return total
+
+
+@numba.njit(**SUMMING)
+def _ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):  # type: ignore[no-untyped-def]
+    total = ZERO
+    for i in range(n):
+        d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
+        new = max(-bound, min(bound, m[q + i] + step * d))
+        move = new - m[p + i]
+        total += (m[q + i] - new) * move
+        m[q + i] = new + momentum * move
+        m[p + i] = new
+    return total
+
+
+@numba.njit(**OPTIONS)
+def ascend(m, depth, height, stride, width, first, last, bounds, step, momentum, turn):  # type: ignore[no-untyped-def]
+    """p⁺ ← clip(q + step·D x, ±w), q ← p⁺ + momentum (p⁺ − p), p ← p⁺; `turn[row]` = Σ (q − p⁺)(p⁺ − p)."""
+    n = U(width)
+    size = U(depth * height) * U(stride)
+    for row in range(first, last):
+        z, y = row // height, row % height
+        here, above, below, before, deeper, both = _neighbours(z, y, depth, height, stride)
+        p = row_at(P_FIELD, z, y, depth, height, stride)
+        q = row_at(Q_FIELD, z, y, depth, height, stride)
+        total = np.float64(_ascend_straight(m, here - ONE, here, here + ONE, p, q, n, bounds[0], step, momentum))
+        mirror(m, p, n)
+        mirror(m, q, n)
+        o = size
+        total += _ascend_straight(m, above, here, below, p + o, q + o, n, bounds[1], step, momentum)
+        o = size * U(3)
+        total += _ascend_mixed(m, here, here + ONE, below, below + ONE, p + o, q + o, n, bounds[3], step, momentum)
+        if depth > 1 and bounds[2] > ZERO:
+            o = size * U(2)
+            total += _ascend_straight(m, before, here, deeper, p + o, q + o, n, bounds[2], step, momentum)
+            o = size * U(4)
+            total += _ascend_mixed(
+                m, here, here + ONE, deeper, deeper + ONE, p + o, q + o, n, bounds[4], step, momentum
+            )
+            o = size * U(5)
+            total += _ascend_mixed(m, here, below, deeper, both, p + o, q + o, n, bounds[5], step, momentum)
+        turn[row] = total
+
+
+@numba.njit(**OPTIONS)
+def _neighbours(z, y, depth, height, stride):  # type: ignore[no-untyped-def]
+    return (
+        row_at(1, z, y, depth, height, stride),
+        row_at(1, z, y - 1, depth, height, stride),
+        row_at(1, z, y + 1, depth, height, stride),
+        row_at(1, z - 1, y, depth, height, stride),
+        row_at(1, z + 1, y, depth, height, stride),
+        row_at(1, z + 1, y + 1, depth, height, stride),
+    )
+
+
+@numba.njit(**SUMMING)
+def _gap_straight(m, before, here, after, p, n, bound):  # type: ignore[no-untyped-def]
+    total = ZERO
+    for i in range(n):
+        d = m[before + i] - TWO * m[here + i] + m[after + i]
+        total += bound * abs(d) - m[p + i] * d
+    return total
+
+
+@numba.njit(**SUMMING)
+def _gap_mixed(m, here, one, other, both, p, n, bound):  # type: ignore[no-untyped-def]
+    total = ZERO
+    for i in range(n):
+        d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
+        total += bound * abs(d) - m[p + i] * d
+    return total
+
+
+@numba.njit(**OPTIONS)
+def gap(m, depth, height, stride, width, first, last, bounds, out):  # type: ignore[no-untyped-def]
+    """`out[row]` ← Σ w|D x| − p·D x over a row: summed over all rows, the duality gap at x(p)."""
+    n = U(width)
+    size = U(depth * height) * U(stride)
+    for row in range(first, last):
+        z, y = row // height, row % height
+        here, above, below, before, deeper, both = _neighbours(z, y, depth, height, stride)
+        p = row_at(P_FIELD, z, y, depth, height, stride)
+        total = np.float64(_gap_straight(m, here - ONE, here, here + ONE, p, n, bounds[0]))
+        total += _gap_straight(m, above, here, below, p + size, n, bounds[1])
+        total += _gap_mixed(m, here, here + ONE, below, below + ONE, p + size * U(3), n, bounds[3])
+        if depth > 1 and bounds[2] > ZERO:
+            total += _gap_straight(m, before, here, deeper, p + size * U(2), n, bounds[2])
+            total += _gap_mixed(m, here, here + ONE, deeper, deeper + ONE, p + size * U(4), n, bounds[4])
+            total += _gap_mixed(m, here, below, deeper, both, p + size * U(5), n, bounds[5])
+        out[row] = total

@@ -37,6 +37,7 @@ def demo(
         Replace results that exist.
     """
     from ..io import read
+    from ..io.atomic import check_target
     from ..report.picture import before_after
 
     began = time.perf_counter()
@@ -44,8 +45,9 @@ def demo(
     target = targets([IMAGE], out)[IMAGE]
     recipe = Recipe(resolution_um=RESOLUTION_UM)
     job = Job(IMAGE, target, recipe, {"resolution_um": "recipe"}, writing=Writing(out=out, overwrite=overwrite))
-    done = work(job)
     picture = target.with_name("vesicles_before_after.png")
+    check_target(picture, overwrite=overwrite)
+    done = work(job)
     before_after(read(IMAGE), done.result.image, picture, overwrite=overwrite)
     say.line(f"  {say.plain(picture)}   {say.size(picture.stat().st_size)}", style="green")
     say.line(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from ..errors import EngineError
 
 Float32Array = npt.NDArray[np.float32]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ class Engine(Protocol):
 
     def describe(self) -> str:
         """One line for the user, such as ``cpu, 2 threads``."""
+
+    def ready(self) -> bool:
+        """Whether the first call starts at once; otherwise kernels are compiled first, once on a machine."""
+
+    def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
+        """Call ``work(engine, item)`` on every item, several at once where there are threads for it."""
 
     def published(self, data: Float32Array, terms: HessianTerms) -> PublishedIteration:
         """Start the published sparse-Hessian iteration on an array with axes YX or ZYX."""

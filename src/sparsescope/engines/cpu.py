@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..operators import hessian_weights, laplacian_bound
-from . import Blur, Float32Array, HessianTerms, PublishedIteration
-from . import kernels_blur, kernels_optimum, kernels_plane, kernels_volume
+from . import (
+    Blur,
+    Engine,
+    Float32Array,
+    HessianTerms,
+    PublishedIteration,
+    kernels_blur,
+    kernels_optimum,
+    kernels_plane,
+    kernels_volume,
+)
 from .chebyshev import inverse_polynomial
+from .compiled import is_kept
 from .reference import Momentum, NumpyEngine, squared_norm
 from .tiles import Tiling, aligned_zeros, padded
 
@@ -24,6 +35,7 @@ STEPS = 5
 PAD = kernels_plane.PAD
 
 Job = Callable[..., None]
+Item = TypeVar("Item")
 
 
 def available_threads() -> int:
@@ -84,22 +96,31 @@ class CpuEngine:
 
         def apply(plane: Float32Array) -> Float32Array:
             target = np.empty(shape, np.float32)
-            self._rows(
+            in_ranges(
                 shape[0],
+                self.threads,
                 lambda a, b: kernels_blur.blur_rows(plane, target, kernel_y, kernel_x, rows, columns, a, b),
             )
             return target
 
         return apply
 
-    def _rows(self, count: int, job: Job) -> None:
-        in_ranges(count, self.threads, job)
+    def ready(self) -> bool:
+        return all(map(is_kept, (kernels_plane.sweep, kernels_volume.duals, kernels_blur.blur_rows)))
+
+    def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
+        if len(items) < self.threads:
+            for item in items:
+                work(self, item)
+        else:
+            alone = CpuEngine(1)
+            run_all([partial(work, alone, item) for item in items], self.threads)
 
 
 def in_ranges(count: int, threads: int, job: Job) -> None:
     """Call ``job(first, last)`` on nearly equal ranges of `count` rows, one per thread."""
     edges = [count * i // threads for i in range(threads + 1)]
-    run_all([lambda a=a, b=b: job(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b], threads)
+    run_all([partial(job, a, b) for a, b in pairwise(edges) if a < b], threads)
 
 
 def mirrored(length: int, reach: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -133,7 +154,7 @@ class PublishedPlane:
             steps = min(STEPS, count)
             if not self.fresh:
                 self.tiling.refresh()
-            run_all([lambda tile=tile: self._sweep(tile, steps) for tile in self.tiling.tiles], self.threads)
+            run_all([partial(self._sweep, tile, steps) for tile in self.tiling.tiles], self.threads)
             self.fresh = False
             count -= steps
 
@@ -150,7 +171,8 @@ class PublishedPlane:
 
     def split(self) -> Float32Array:
         v = self.tiling.gather(1) + self.tiling.gather(6)
-        return np.maximum(v - 1, 0)
+        v -= 1
+        return np.maximum(v, 0, out=v)
 
 
 class _Volume:
@@ -202,7 +224,7 @@ class PublishedVolume(_Volume):
             self._solve()
 
     def _solve(self) -> None:
-        """g ← g + p(L²) residual, by Horner's rule in powers of (L² − centre)."""
+        """Set g ← g + p(L²) residual, by Horner's rule in powers of (L² − centre)."""
         one, zero = np.float32(1), np.float32(0)
         source, c = 10, self.polynomial
         for j in range(1, len(c)):
@@ -220,7 +242,9 @@ class PublishedVolume(_Volume):
         return np.maximum(self.field(1), 0)
 
     def split(self) -> Float32Array:
-        return np.maximum(self.field(1) + self.field(9) - 1, 0)
+        v: Float32Array = self.field(1) + self.field(9)
+        v -= 1
+        return np.maximum(v, 0, out=v)
 
 
 class CertifiedVolume(_Volume):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from .kernels_plane import OPTIONS, U
+from .compiled import kernel
+from .kernels_plane import U
 
 
-@numba.njit(**OPTIONS)
-def _weigh(out, source, weight, n):  # type: ignore[no-untyped-def]
+@kernel
+def _weigh(out, source, weight, n):
     for i in range(n):
         out[i] += weight * source[i]
 
 
-@numba.njit(**OPTIONS)
-def blur_rows(source, target, kernel_y, kernel_x, rows, columns, first, last):  # type: ignore[no-untyped-def]
+@kernel
+def blur_rows(source, target, kernel_y, kernel_x, rows, columns, first, last):
     """target[y] ← kernel_y ⊗ kernel_x applied to `source`, shape (Y, X), for first ≤ y < last.
 
     `rows`, `columns`: index of the mirrored pixel for −radius … length + radius − 1 along each axis.
     """
-    height, width = source.shape
+    width = source.shape[1]
     reach = kernel_x.size // 2
     line = np.empty(width + 2 * reach, np.float32)
     inner = line[reach : reach + width]

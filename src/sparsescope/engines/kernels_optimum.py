@@ -5,29 +5,26 @@ Fields: target f − b − s/F, x, then p and its extrapolation q for xx yy zz x
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from .kernels_plane import ONE, OPTIONS, PAD, TWO, U
+from .compiled import kernel, summing
+from .kernels_plane import ONE, PAD, TWO, U
 from .kernels_volume import back_project, mirror, row_at
 
 FIELDS = 14
 P_FIELD, Q_FIELD = 2, 8
 ZERO = np.float32(0)
 
-SUMMING = {**OPTIONS, "fastmath": {*OPTIONS["fastmath"], "reassoc"}}
-"""Rows are summed in the order that vectorises; rows are added in float64, in order."""
 
-
-@numba.njit(**OPTIONS)
-def _finish(m, target, out, n, over):  # type: ignore[no-untyped-def]
+@kernel
+def _finish(m, target, out, n, over):
     for i in range(n):
         m[out + i] = max(ZERO, m[target + i] - over * m[out + i])
 
 
-@numba.njit(**OPTIONS)
-def primal(m, field, depth, height, stride, width, first, last, unit, over):  # type: ignore[no-untyped-def]
-    """x ← max(0, target − Dᵀp · over) with p the six fields from `field` on; `over` = 1/F, `unit` = six ones."""
+@kernel
+def primal(m, field, depth, height, stride, width, first, last, unit, over):
+    """Set x ← max(0, target − Dᵀp · over) with p the six fields from `field` on; `over` = 1/F, `unit` = six ones."""
     n = U(width)
     nothing = U(FIELDS) * U(depth * height) * U(stride) + U(PAD)
     for row in range(first, last):
@@ -40,8 +37,8 @@ def primal(m, field, depth, height, stride, width, first, last, unit, over):  # 
         mirror(m, out, n)
 
 
-@numba.njit(**SUMMING)
-def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):  # type: ignore[no-untyped-def]
+@summing
+def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):
     total = ZERO
     for i in range(n):
         d = m[before + i] - TWO * m[here + i] + m[after + i]
@@ -53,8 +50,8 @@ def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):  #
     return total
 
 
-@numba.njit(**SUMMING)
-def _ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):  # type: ignore[no-untyped-def]
+@summing
+def _ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):
     total = ZERO
     for i in range(n):
         d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
@@ -66,8 +63,8 @@ def _ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):  #
     return total
 
 
-@numba.njit(**OPTIONS)
-def ascend(m, depth, height, stride, width, first, last, bounds, step, momentum, turn):  # type: ignore[no-untyped-def]
+@kernel
+def ascend(m, depth, height, stride, width, first, last, bounds, step, momentum, turn):
     """p⁺ ← clip(q + step·D x, ±w), q ← p⁺ + momentum (p⁺ − p), p ← p⁺; `turn[row]` = Σ (q − p⁺)(p⁺ − p)."""
     n = U(width)
     size = U(depth * height) * U(stride)
@@ -95,8 +92,8 @@ def ascend(m, depth, height, stride, width, first, last, bounds, step, momentum,
         turn[row] = total
 
 
-@numba.njit(**OPTIONS)
-def _neighbours(z, y, depth, height, stride):  # type: ignore[no-untyped-def]
+@kernel
+def _neighbours(z, y, depth, height, stride):
     return (
         row_at(1, z, y, depth, height, stride),
         row_at(1, z, y - 1, depth, height, stride),
@@ -107,8 +104,8 @@ def _neighbours(z, y, depth, height, stride):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(**SUMMING)
-def _gap_straight(m, before, here, after, p, n, bound):  # type: ignore[no-untyped-def]
+@summing
+def _gap_straight(m, before, here, after, p, n, bound):
     total = ZERO
     for i in range(n):
         d = m[before + i] - TWO * m[here + i] + m[after + i]
@@ -116,8 +113,8 @@ def _gap_straight(m, before, here, after, p, n, bound):  # type: ignore[no-untyp
     return total
 
 
-@numba.njit(**SUMMING)
-def _gap_mixed(m, here, one, other, both, p, n, bound):  # type: ignore[no-untyped-def]
+@summing
+def _gap_mixed(m, here, one, other, both, p, n, bound):
     total = ZERO
     for i in range(n):
         d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
@@ -125,8 +122,8 @@ def _gap_mixed(m, here, one, other, both, p, n, bound):  # type: ignore[no-untyp
     return total
 
 
-@numba.njit(**OPTIONS)
-def gap(m, depth, height, stride, width, first, last, bounds, out):  # type: ignore[no-untyped-def]
+@kernel
+def gap(m, depth, height, stride, width, first, last, bounds, out):
     """`out[row]` ← Σ w|D x| − p·D x over a row: summed over all rows, the duality gap at x(p)."""
     n = U(width)
     size = U(depth * height) * U(stride)

@@ -8,10 +8,9 @@ vectorising. The readable definition is `sparsescope.operators.published_step`; 
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
+
+from .compiled import kernel
 
 PAD = 16
 """Floats before and after each row: room for the mirrored neighbour, aligned to 64 bytes."""
@@ -19,21 +18,14 @@ PAD = 16
 FIELDS = 7
 """Arrays per row: F·f, g, S = Σ w Dᵀβ of the iteration before, and β of xx, yy, xy and identity."""
 
-OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "nnan", "nsz"},
-}
-
 U = np.uint64
 ONE = U(1)
 UP, DOWN = np.float32(1), np.float32(-1)
 TWO, FOUR = np.float32(2), np.float32(4)
 
 
-@numba.njit(**OPTIONS)
-def _duals(m, above, here, below, xx, yy, xy, ident, n):  # type: ignore[no-untyped-def]
+@kernel
+def _duals(m, above, here, below, xx, yy, xy, ident, n):
     for i in range(n):
         g = m[here + i]
         u = m[here + i - ONE] - TWO * g + m[here + i + ONE] + m[xx + i]
@@ -50,8 +42,8 @@ def _duals(m, above, here, below, xx, yy, xy, ident, n):  # type: ignore[no-unty
     m[xx + n] = m[xx + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _residual(m, data, g, old, xx, yy0, yy1, yy2, xy0, xy1, ident, out, n, keep, s):  # type: ignore[no-untyped-def]
+@kernel
+def _residual(m, data, g, old, xx, yy0, yy1, yy2, xy0, xy1, ident, out, n, keep, s):
     for i in range(n):
         m[out + i] = (
             m[xx + i - ONE]
@@ -69,16 +61,16 @@ def _residual(m, data, g, old, xx, yy0, yy1, yy2, xy0, xy1, ident, out, n, keep,
     m[out + n] = m[out + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _laplacian(m, above, here, below, out, n):  # type: ignore[no-untyped-def]
+@kernel
+def _laplacian(m, above, here, below, out, n):
     for i in range(n):
         m[out + i] = m[above + i] + m[below + i] + m[here + i - ONE] + m[here + i + ONE] - FOUR * m[here + i]
     m[out - ONE] = m[out]
     m[out + n] = m[out + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _update(m, above, here, below, r, g, n, cr, cl):  # type: ignore[no-untyped-def]
+@kernel
+def _update(m, above, here, below, r, g, n, cr, cl):
     for i in range(n):
         m[g + i] += cr * m[r + i] + cl * (
             m[above + i] + m[below + i] + m[here + i - ONE] + m[here + i + ONE] - FOUR * m[here + i]
@@ -87,8 +79,8 @@ def _update(m, above, here, below, r, g, n, cr, cl):  # type: ignore[no-untyped-
     m[g + n] = m[g + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _horner(m, above, here, below, r, t, out, n, cr, cl, ct):  # type: ignore[no-untyped-def]
+@kernel
+def _horner(m, above, here, below, r, t, out, n, cr, cl, ct):
     for i in range(n):
         m[out + i] = (
             cr * m[r + i]
@@ -99,8 +91,8 @@ def _horner(m, above, here, below, r, t, out, n, cr, cl, ct):  # type: ignore[no
     m[out + n] = m[out + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _add(m, t, g, n):  # type: ignore[no-untyped-def]
+@kernel
+def _add(m, t, g, n):
     for i in range(n):
         m[g + i] += m[t + i]
     m[g - ONE] = m[g]
@@ -120,8 +112,8 @@ def lag_rows(degree: int) -> int:
     return 2 * degree + 2
 
 
-@numba.njit(**OPTIONS)
-def _gradient_row(m, k, lo, hi, rows, line, stride, n, r0, ring, zero, weights):  # type: ignore[no-untyped-def]
+@kernel
+def _gradient_row(m, k, lo, hi, rows, line, stride, n, r0, ring, zero, weights):
     """Dual update of row k, then residual of row k − 1."""
     data = U(PAD)
     g0, s0, xx0, yy0 = data + stride, data + stride * U(2), data + stride * U(3), data + stride * U(4)
@@ -142,9 +134,9 @@ def _gradient_row(m, k, lo, hi, rows, line, stride, n, r0, ring, zero, weights):
         )  # fmt: skip
 
 
-@numba.njit(**OPTIONS)
-def _solve_row(m, k, lo, hi, rows, line, stride, n, r0, ring, poly, centre):  # type: ignore[no-untyped-def]
-    """g ← g + p(L²) residual by Horner's rule, each stage two rows behind the one before; k − 1 is the newest row."""
+@kernel
+def _solve_row(m, k, lo, hi, rows, line, stride, n, r0, ring, poly, centre):
+    """Set g ← g + p(L²) residual by Horner's rule, each stage two rows behind the one before it."""
     degree = poly.shape[0] - 1
     top = poly[degree]
     before, mask = r0, ring - 1
@@ -173,8 +165,8 @@ def _solve_row(m, k, lo, hi, rows, line, stride, n, r0, ring, poly, centre):  # 
         before, mask = out, 3
 
 
-@numba.njit(**OPTIONS)
-def sweep(mem, rows, first, last, stride, width, steps, lag, ring, ring_all, weights, poly, centre):  # type: ignore[no-untyped-def]
+@kernel
+def sweep(mem, rows, first, last, stride, width, steps, lag, ring, ring_all, weights, poly, centre):
     """Take one tile through `steps` iterations; rows before `first` and from `last` on are halo of the neighbours.
 
     `mem`: float32 rows of `stride`: ``rows·FIELDS`` of the tile, one that stays zero, ``steps·ring_all`` of scratch.

@@ -6,52 +6,52 @@ readable definition is `sparsescope.operators.published_step`; a test ties the t
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from .kernels_plane import FOUR, ONE, OPTIONS, PAD, TWO, UP, DOWN, U
+from .compiled import kernel
+from .kernels_plane import DOWN, FOUR, ONE, PAD, TWO, UP, U
 
 FIELDS = 13
 """F·f, g, S, β of xx yy zz xy xz yz identity, residual, its Laplacian, and the polynomial's partial sum."""
 
 
-@numba.njit(**OPTIONS)
-def row_at(field, z, y, depth, height, stride):  # type: ignore[no-untyped-def]
+@kernel
+def row_at(field, z, y, depth, height, stride):
     """Index of the first float of a row; rows beyond the ends are the mirrored ones."""
     z = min(max(z, 0), depth - 1)
     y = min(max(y, 0), height - 1)
     return (U(field) * U(depth * height) + U(z * height + y)) * U(stride) + U(PAD)
 
 
-@numba.njit(**OPTIONS)
-def mirror(m, row, n):  # type: ignore[no-untyped-def]
+@kernel
+def mirror(m, row, n):
     """Refresh the neighbours that a row keeps beyond its two ends."""
     m[row - ONE] = m[row]
     m[row + n] = m[row + n - ONE]
 
 
-@numba.njit(**OPTIONS)
-def _clip_straight(m, before, here, after, dual, n):  # type: ignore[no-untyped-def]
+@kernel
+def _clip_straight(m, before, here, after, dual, n):
     for i in range(n):
         v = m[before + i] - TWO * m[here + i] + m[after + i] + m[dual + i]
         m[dual + i] = max(DOWN, min(UP, v))
 
 
-@numba.njit(**OPTIONS)
-def _clip_mixed(m, here, one, other, both, dual, n):  # type: ignore[no-untyped-def]
+@kernel
+def _clip_mixed(m, here, one, other, both, dual, n):
     for i in range(n):
         v = m[both + i] - m[one + i] - m[other + i] + m[here + i] + m[dual + i]
         m[dual + i] = max(DOWN, min(UP, v))
 
 
-@numba.njit(**OPTIONS)
-def _clip_identity(m, here, dual, n):  # type: ignore[no-untyped-def]
+@kernel
+def _clip_identity(m, here, dual, n):
     for i in range(n):
         m[dual + i] = max(DOWN, min(UP, m[here + i] + m[dual + i]))
 
 
-@numba.njit(**OPTIONS)
-def duals(m, depth, height, stride, width, first, last):  # type: ignore[no-untyped-def]
+@kernel
+def duals(m, depth, height, stride, width, first, last):
     """β ← clip(D g + β) for every term, on the rows first ≤ z·height + y < last."""
     n = U(width)
     for row in range(first, last):
@@ -72,20 +72,20 @@ def duals(m, depth, height, stride, width, first, last):  # type: ignore[no-unty
         _clip_identity(m, here, dual + step * U(6), n)
 
 
-@numba.njit(**OPTIONS)
-def _back_straight(m, before, here, after, out, n, weight):  # type: ignore[no-untyped-def]
+@kernel
+def _back_straight(m, before, here, after, out, n, weight):
     for i in range(n):
         m[out + i] += weight * (m[before + i] - TWO * m[here + i] + m[after + i])
 
 
-@numba.njit(**OPTIONS)
-def _back_mixed(m, here, one, other, both, out, n, weight):  # type: ignore[no-untyped-def]
+@kernel
+def _back_mixed(m, here, one, other, both, out, n, weight):
     for i in range(n):
         m[out + i] += weight * ((m[here + i] - m[one + i]) - (m[other + i] - m[both + i]))
 
 
-@numba.njit(**OPTIONS)
-def back_project(m, field, out, depth, height, stride, width, z, y, weights, nothing):  # type: ignore[no-untyped-def]
+@kernel
+def back_project(m, field, out, depth, height, stride, width, z, y, weights, nothing):
     """Add Σ w Dᵀp of the six second differences that start at `field` to the row `out`.
 
     `weights` in the order xx yy zz xy xz yz; `nothing` is a row of zeros: mixed terms vanish beyond the first row.
@@ -113,16 +113,16 @@ def back_project(m, field, out, depth, height, stride, width, z, y, weights, not
         _back_mixed(m, here, above, before, both, out, n, weights[5])
 
 
-@numba.njit(**OPTIONS)
-def _finish_residual(m, data, g, old, ident, out, n, keep, s):  # type: ignore[no-untyped-def]
+@kernel
+def _finish_residual(m, data, g, old, ident, out, n, keep, s):
     for i in range(n):
         new = m[out + i] + s * m[ident + i]
         m[out + i] = m[data + i] - keep * m[g + i] + m[old + i] - TWO * new
         m[old + i] = new
 
 
-@numba.njit(**OPTIONS)
-def residual(m, depth, height, stride, width, first, last, weights, keep, s):  # type: ignore[no-untyped-def]
+@kernel
+def residual(m, depth, height, stride, width, first, last, weights, keep, s):
     """Field 10 ← F f − (F − s + s²) g + S − 2 Σ w Dᵀβ, and field 2 ← Σ w Dᵀβ; `keep` = F − s + s²."""
     n = U(width)
     nothing = U(FIELDS) * U(depth * height) * U(stride) + U(PAD)
@@ -138,8 +138,8 @@ def residual(m, depth, height, stride, width, first, last, weights, keep, s):  #
         mirror(m, out, n)
 
 
-@numba.njit(**OPTIONS)
-def _laplacian(m, above, here, below, before, after, out, n, deep):  # type: ignore[no-untyped-def]
+@kernel
+def _laplacian(m, above, here, below, before, after, out, n, deep):
     for i in range(n):
         c = m[here + i]
         m[out + i] = (
@@ -148,8 +148,8 @@ def _laplacian(m, above, here, below, before, after, out, n, deep):  # type: ign
         )  # fmt: skip
 
 
-@numba.njit(**OPTIONS)
-def laplacian(m, source, target, depth, height, stride, width, first, last, deep):  # type: ignore[no-untyped-def]
+@kernel
+def laplacian(m, source, target, depth, height, stride, width, first, last, deep):
     """Field `target` ← (∂xx + ∂yy + deep ∂zz) of field `source`; `deep` = √λ."""
     n = U(width)
     for row in range(first, last):
@@ -163,8 +163,8 @@ def laplacian(m, source, target, depth, height, stride, width, first, last, deep
         mirror(m, out, n)
 
 
-@numba.njit(**OPTIONS)
-def _combine(m, above, here, below, before, after, r, t, out, n, deep, cr, cl, ct, cg):  # type: ignore[no-untyped-def]
+@kernel
+def _combine(m, above, here, below, before, after, r, t, out, n, deep, cr, cl, ct, cg):
     for i in range(n):
         c = m[here + i]
         lap = (
@@ -174,8 +174,8 @@ def _combine(m, above, here, below, before, after, r, t, out, n, deep, cr, cl, c
         m[out + i] = cg * m[out + i] + cr * m[r + i] + cl * lap + ct * m[t + i]
 
 
-@numba.njit(**OPTIONS)
-def combine(m, partial, target, depth, height, stride, width, first, last, deep, cr, cl, ct, cg):  # type: ignore[no-untyped-def]
+@kernel
+def combine(m, partial, target, depth, height, stride, width, first, last, deep, cr, cl, ct, cg):
     """Field `target` ← cg·target + cr·residual + cl·(∂xx + ∂yy + deep ∂zz) of field 11 + ct·field `partial`."""
     n = U(width)
     for row in range(first, last):

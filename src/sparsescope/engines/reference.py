@@ -1,9 +1,10 @@
-"""The readable definition of every iteration in plain array code: slow, exact, and what the other engines are held to."""
+"""The readable definition of every iteration in plain array code: slow, exact, what other engines are held to."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,10 @@ from ..operators import (
     laplacian_spectrum,
     second_difference,
 )
-from . import Blur, Float32Array, HessianTerms
+from . import Blur, Engine, Float32Array, HessianTerms
 
 Array = npt.NDArray[np.floating[Any]]
+Item = TypeVar("Item")
 
 
 class NumpyEngine:
@@ -46,7 +48,14 @@ class NumpyEngine:
     def optimum(self, data: Float32Array, terms: HessianTerms) -> Optimum:
         return Optimum(data.astype(self.dtype), terms)
 
-    def blur(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Blur:
+    def ready(self) -> bool:
+        return True
+
+    def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
+        for item in items:
+            work(self, item)
+
+    def blur(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Blur:  # noqa: ARG002
         def apply(plane: Float32Array) -> Float32Array:
             down = ndimage.correlate1d(plane.astype(self.dtype), kernel_y, axis=0, mode="reflect")
             return np.asarray(ndimage.correlate1d(down, kernel_x, axis=1, mode="reflect"), np.float32)
@@ -97,9 +106,9 @@ class Optimum:
     """Accelerated projected gradient on the dual of the stated objective under x ≥ 0.
 
     With ``t = f − s/F`` (for x ≥ 0 the sparsity is an offset), the dual variables obey ``|p_i| ≤ w_i`` and give
-    ``x(p) = max(0, t − Σ D_iᵀ p_i / F)``. The duality gap at x(p) is ``Σ w_i |D_i x|₁ − ⟨p_i, D_i x⟩`` and, the objective
-    being F-strongly convex, at least ``F/2 ‖x − x*‖²`` (Beck & Teboulle, IEEE TIP 18, 2419–2434, 2009; restart:
-    O'Donoghue & Candès, Found. Comput. Math. 15, 715–732, 2015).
+    ``x(p) = max(0, t − Σ D_iᵀ p_i / F)``. The duality gap at x(p) is ``Σ w_i |D_i x|₁ − ⟨p_i, D_i x⟩`` and, the
+    objective being F-strongly convex, at least ``F/2 ‖x − x*‖²`` (Beck & Teboulle, IEEE TIP 18, 2419–2434, 2009;
+    restart: O'Donoghue & Candès, Found. Comput. Math. 15, 715–732, 2015).
     """
 
     def __init__(self, data: Array, terms: HessianTerms) -> None:

@@ -88,17 +88,25 @@ def check_pixels(name: str, series: Any) -> None:
         if series.dataoffset + series.nbytes > series.parent.filehandle.size:
             raise InputError(_cut(name, series.dataoffset + series.nbytes, series.parent.filehandle.size))
         return
-    if len(pages) * key.size != series.size:
-        raise InputError(
-            f"{name} declares {math.prod(series.shape[:-2])} planes, but holds {len(pages)}: the recording or a copy "
-            "of it was interrupted. Open it in the program that wrote it and save the complete part"
-        )
+    check_count(name, series.size // key.size, len(pages))
     stored = sum(_stored_bytes(name, page, (index, len(pages))) for index, page in enumerate(pages))
     if series.nbytes > BOMB_BYTES and series.nbytes > BOMB_RATIO * stored:
         raise InputError(
             f"{name} claims {series.nbytes / 1e9:.1f} GB of pixels from {stored} stored bytes, more than {BOMB_RATIO} "
             "times as much: it is damaged or made to exhaust the memory. Re-export it uncompressed if it is genuine"
         )
+
+
+def check_count(name: str, declared: int, there: int) -> None:
+    """Raise InputError unless as many planes are in a file as its description declares."""
+    if declared == there:
+        return
+    reason = (
+        "the recording or a copy of it was interrupted. Open it in the program that wrote it and save the complete part"
+        if there < declared
+        else "the description belongs to another image. Open it in Fiji and save it again"
+    )
+    raise InputError(f"{name} declares {declared} planes, but holds {there}: {reason}")
 
 
 def _stored_bytes(name: str, page: Any, position: tuple[int, int]) -> int:

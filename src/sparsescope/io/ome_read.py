@@ -87,6 +87,9 @@ def facts(root: Element, number: int, shape: dict[str, int]) -> Facts:
     if bits is not None:
         found.meta["bits"] = int(bits)
     _optics(root, image, found)
+    made = provenance(root)
+    if made:
+        found.meta["provenance"] = made
     return found
 
 

@@ -53,7 +53,7 @@ def _from_text(text: str) -> Any:
 def _to_text(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value, default=_plain)
-    kept = _NOT_XML.search(value) is None and "\r" not in value and value == value.strip()
+    kept = _NOT_XML.search(value) is None and "\r" not in value
     return value if kept and _from_text(value) is value else json.dumps(value)
 
 

@@ -21,7 +21,7 @@ from ..image import Image
 from . import axes as axes_of
 from . import ome_read, tags
 from .atomic import replacing
-from .damage import check_directories, check_pixels, walkable
+from .damage import check_count, check_directories, check_pixels, walkable
 from .encode import choose, planes
 from .facts import Facts
 from .lazy import lazy_array
@@ -86,6 +86,7 @@ def read(path: Path, *, axes: str | None, series: int | None, lazy: bool | Liter
         file, name = opened.file, path.name
         number, chosen, notes = _choose_series(name, file, series)
         _check_numbers(name, chosen)
+        _check_imagej_count(name, file, chosen)
         check_pixels(name, chosen)
         letters, more = axes_of.resolve(name, chosen.axes, chosen.shape, axes)
         facts = _facts(opened, number, chosen)
@@ -222,6 +223,15 @@ def _check_numbers(name: str, series: TiffPageSeries) -> None:
         )
 
 
+def _check_imagej_count(name: str, file: TiffFile, series: TiffPageSeries) -> None:
+    """Raise InputError when ImageJ's description counts more planes than there are, so that tifffile ignored it."""
+    meta = file.imagej_metadata
+    if meta and series.kind != "imagej":
+        counts = [int(meta.get(key, 1)) for key in ("frames", "slices", "channels")]
+        there = len(file.pages)
+        check_count(name, max(int(meta.get("images", 1)), math.prod(counts), there), there)
+
+
 def _facts(opened: _Opened, number: int, series: TiffPageSeries) -> Facts:
     """Collect what the kind of file says about sizes, channels and optics."""
     page = series.keyframe
@@ -230,10 +240,15 @@ def _facts(opened: _Opened, number: int, series: TiffPageSeries) -> Facts:
         facts = ome_read.facts(opened.ome, number, dict(zip(series.axes, series.shape, strict=True)))
     elif series.kind == "imagej":
         facts = tags.imagej(opened.file.imagej_metadata or {}, (x, y))
+        planes_read, there = series.size // page.size, len(opened.file.pages)
+        if there > planes_read:
+            facts.notes.append(f"the file declares {planes_read} planes, but holds {there}: the rest is left out")
     elif series.kind == "lsm":
         facts = tags.lsm(opened.file.lsm_metadata or {})
     else:
         facts = tags.plain((x, y), page.tags.valueof("ResolutionUnit"))
+        if opened.ome is not None:
+            facts.notes.append("the OME-XML metadata do not fit the images in the file and were ignored")
         if page.photometric == 3:
             facts.notes.append("the values are positions in a colour table; they were read as intensities")
     if page.photometric == 0:
@@ -300,8 +315,18 @@ class _Reader:
                 start = self.offset + number * count * self.stored.itemsize
                 return _native(np.fromfile(self.path, self.stored, count, offset=start).reshape(self.plane_shape))
             with _reading:
-                key = None if self.plane_shape == self.shape else number
-                return _native(self._open().asarray(series=self.index, key=key).reshape(self.plane_shape))
+                return _native(self._decode(number).reshape(self.plane_shape))
+
+    def _decode(self, number: int) -> npt.NDArray[Any]:
+        file = self._open()
+        if self.plane_shape == self.shape:
+            return file.asarray(series=self.index, level=0)
+        page: Any = file.series[self.index][number]
+        handle = page.parent.filehandle
+        with contextlib.closing(handle) if handle.closed else contextlib.nullcontext():  # in a file that belongs to it
+            handle.open()
+            pixels: npt.NDArray[Any] = page.asarray()
+            return pixels
 
     def _open(self) -> TiffFile:
         if self._file is None:

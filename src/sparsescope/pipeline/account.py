@@ -1,0 +1,102 @@
+"""Where the counts went: sums before and after each stage, as percentages and as sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..engines import Float32Array
+from ..recipe import Recipe
+
+FLUX_TOLERANCE_PERCENT = 0.5
+TOO_SPARSE_PERCENT = 30.0
+
+
+def total(array: Float32Array) -> float:
+    """Sum in float64."""
+    return float(np.sum(array, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The arrays of one plane whose sums matter, in counts."""
+
+    data: Float32Array
+    behind: Float32Array | None
+    sparse: Float32Array
+    in_model: bool
+
+
+@dataclass
+class Account:
+    """Sums in counts over everything that was processed, on the input's grid.
+
+    Attributes
+    ----------
+    data, background, before, sparse, after : float
+        Of the input, of the background, of the data less the background, after the sparse stage, and of the result.
+    minimum : float
+        Smallest value met in the input.
+    hot : int
+        Pixels replaced as hot, dead or not finite.
+    """
+
+    data: float = 0.0
+    background: float = 0.0
+    before: float = 0.0
+    sparse: float = 0.0
+    after: float = 0.0
+    minimum: float = 0.0
+    hot: int = 0
+    empty: list[str] = field(default_factory=list)
+
+    def add(self, plane: Sums, value: Float32Array, samples: int) -> None:
+        """Add one finished plane; `samples` is how many of its pixels make one pixel of the input."""
+        behind = 0.0 if plane.behind is None else total(plane.behind)
+        data = total(plane.data)
+        self.data += data / samples
+        self.background += behind / samples
+        self.before += (data - behind) / samples
+        self.sparse += (total(plane.sparse) - (behind if plane.in_model else 0.0)) / samples
+        self.after += total(value) / samples
+
+    def measures(self) -> dict[str, float]:
+        """Return the part of the sum that each stage removed or changed, in percent."""
+        out = {}
+        if self.data > 0 and self.background:
+            out["background_removed_percent"] = 100 * self.background / self.data
+        if self.before > 0:
+            out["sparsity_removed_percent"] = 100 * (1 - self.sparse / self.before)
+        if self.sparse > 0:
+            out["deconvolution_flux_change_percent"] = 100 * (self.after / self.sparse - 1)
+        return out
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        """Return what the user should know about the counts."""
+        measures, notes = self.measures(), list(self.empty)
+        if self.hot:
+            notes.append(f"{self.hot} hot, dead or not-finite pixels were replaced by the median of their neighbours")
+        if self.minimum < 0:
+            notes.append(
+                f"the input has negative values (down to {self.minimum:.4g}): the image was processed before or an "
+                "offset was subtracted; they are kept as data, the result is never negative"
+            )
+        if "background_removed_percent" in measures:
+            notes.append(f"background removed {measures['background_removed_percent']:.1f} % of the sum")
+        sparsity = measures.get("sparsity_removed_percent", 0.0)
+        if recipe.sparse_iterations != 0 or recipe.tolerance is not None:
+            notes.append(f"the sparse stage removed {sparsity:.1f} % of the signal above the background")
+            if sparsity > TOO_SPARSE_PERCENT:
+                notes.append(
+                    f"sparsity removed {sparsity:.0f} % of the signal: dim structures may be gone; "
+                    "lower --sparsity or raise --fidelity"
+                )
+        flux = measures.get("deconvolution_flux_change_percent", 0.0)
+        if recipe.deconvolution != "none":
+            kept = "kept" if abs(flux) <= FLUX_TOLERANCE_PERCENT else "NOT kept"
+            notes.append(f"flux {kept} by the deconvolution: the sum changed by {flux:+.2g} %")
+        if recipe.upsample > 1:
+            times = recipe.upsample**2
+            notes.append(f"up-sampled ×{recipe.upsample}: values keep their level, so sums are {times} times larger")
+        return notes

@@ -1,0 +1,105 @@
+"""How an image is cut into planes and into blocks along the axis of continuity; nothing larger is ever in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ..engines import Float32Array
+from ..errors import InputError
+from ..image import Image
+from ..preprocess.hot_pixels import replace_hot_pixels
+
+HALO = 8
+"""Planes beyond a block that are solved with it and thrown away: the priors reach no farther (seam below 1e-3)."""
+
+BLOCK_BYTES = 2_000_000_000
+"""Memory of the sparse stage for one block, the same on every machine so that the result is, too."""
+
+BYTES_PER_VOXEL = 13 * 4
+
+Index = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive planes that are solved together: which they are, and which of them are kept."""
+
+    planes: tuple[Index, ...]
+    kept: slice
+
+
+class Planes:
+    """One channel of an image as float32 planes, read when they are asked for.
+
+    Parameters
+    ----------
+    image : Image
+        In memory or read lazily.
+    channel : int or None
+        Index along C, or None where there is no C.
+    hot_pixels : str
+        ``"none"`` or ``"adaptive"``.
+    """
+
+    def __init__(self, image: Image, channel: int | None, hot_pixels: str) -> None:
+        self.image, self.hot_pixels = image, hot_pixels
+        self.fixed: Index = {} if channel is None else {"C": channel}
+        self.axes = "".join(letter for letter in image.axes if letter in "TZ")
+
+    def read(self, index: Index) -> tuple[Float32Array, int]:
+        """Return one plane, shape (Y, X), and the number of hot pixels replaced in it."""
+        plane = np.array(self.image.block(**self.fixed, **index), dtype=np.float32)
+        if self.hot_pixels == "adaptive":
+            return replace_hot_pixels(plane)
+        broken = ~np.isfinite(plane)
+        if broken.any():
+            y, x = np.argwhere(broken)[0]
+            where = ", ".join(f"{k} {v}" for k, v in {**self.fixed, **index, "Y": y, "X": x}.items())
+            raise InputError(
+                f"{int(broken.sum())} pixels are not finite (NaN, infinite or beyond float32), the first at {where}: "
+                "--hot-pixels adaptive (hot_pixels='adaptive') replaces them by the median of their neighbours"
+            )
+        return plane, 0
+
+    def all(self) -> list[Index]:
+        """Return the index of every plane, in order."""
+        sizes = self.image.sizes
+        return [
+            dict(zip(self.axes, map(int, position), strict=True))
+            for position in np.ndindex(*(sizes[a] for a in self.axes))
+        ]
+
+    def blocks(self, axis: str | None, voxels_per_plane: int) -> Iterator[Block]:
+        """Yield every plane once as kept: alone, or in blocks along `axis` with a halo on both sides."""
+        if axis is None:
+            yield from (Block((index,), slice(0, 1)) for index in self.all())
+            return
+        length = self.image.sizes[axis]
+        others = [letter for letter in self.axes if letter != axis]
+        for position in np.ndindex(*(self.image.sizes[a] for a in others)):
+            fixed = dict(zip(others, map(int, position), strict=True))
+            for outer, kept in spans(length, voxels_per_plane):
+                yield Block(tuple({**fixed, axis: i} for i in range(outer.start, outer.stop)), kept)
+
+
+def spans(length: int, voxels_per_plane: int) -> Iterator[tuple[slice, slice]]:
+    """Cut an axis into spans that fit `BLOCK_BYTES`: (planes solved together, which of them are kept).
+
+    Examples
+    --------
+    >>> list(spans(20, 512 * 512))
+    [(slice(0, 20, None), slice(0, 20, None))]
+    """
+    most = max(2 * HALO + 8, BLOCK_BYTES // (BYTES_PER_VOXEL * voxels_per_plane))
+    if length <= most:
+        yield slice(0, length), slice(0, length)
+        return
+    count = -(-length // (most - 2 * HALO))
+    edges = [length * i // count for i in range(count + 1)]
+    for start, stop in pairwise(edges):
+        outer = slice(max(0, start - HALO), min(length, stop + HALO))
+        yield outer, slice(start - outer.start, stop - outer.start)

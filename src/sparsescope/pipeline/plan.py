@@ -1,0 +1,174 @@
+"""Decide every number before anything is computed, and say where each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, RecipeError
+from ..image import Image
+from ..optics.gaussian import fwhm_from_optics_um
+from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, Source
+
+MIN_STACK = 3
+"""Planes along z or t below which they are treated one by one, as published."""
+
+COMPUTATIONAL_MODES = ("Structured", "STED", "SIM", "Airyscan")
+"""Modalities whose resolution 0.51 λ/NA does not describe."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every value of a run, resolved.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        With no ``"auto"`` left in it.
+    sources : dict of str to str
+        Where each value came from.
+    fwhm_px : float or None
+        Width of the PSF along x in input pixels; None when nothing is deconvolved.
+    fwhm_yx_px : tuple of float or None
+        Width along y and x in pixels of the grid that is deconvolved (after up-sampling).
+    axis : str or None
+        Axis along which continuity acts, ``"Z"`` or ``"T"``; None when planes are treated one by one.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    recipe: Recipe
+    sources: Mapping[str, Source]
+    fwhm_px: float | None
+    fwhm_yx_px: tuple[float, float] | None
+    axis: str | None
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    image: Image,
+    recipe: Recipe | None = None,
+    *,
+    resolution_um: float | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> Plan:
+    """Resolve every parameter of a run without computing it.
+
+    Parameters
+    ----------
+    image : Image
+        Its axes, sizes and optics decide.
+    recipe : Recipe, optional
+        What is fixed; the rest takes documented defaults.
+    resolution_um : float, optional
+        Width (FWHM) of the PSF in µm; wins over the recipe.
+    origins : mapping, optional
+        Source to state for values that were set: ``"flag"`` or ``"recipe"`` by parameter name.
+
+    Raises
+    ------
+    InputError
+        If the numbers are of a kind that is no fluorescence image, or the pixel size is needed and not known.
+    RecipeError
+        If the PSF is wider than the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsescope.image import as_image
+    >>> made = plan(as_image(np.ones((64, 64)), pixel_size_um=0.065), Recipe(fidelity=200), resolution_um=0.26)
+    >>> made.recipe.fidelity, made.sources["fidelity"], made.sources["sparsity"], made.fwhm_px
+    (200.0, 'recipe', 'default', 4.0)
+    """
+    recipe = recipe or Recipe()
+    origins = dict(origins or {})
+    check_numbers(image.dtype)
+    if resolution_um is not None:
+        recipe = recipe.replace(resolution_um=resolution_um)
+        origins.setdefault("resolution_um", "flag")
+    sources: dict[str, Source] = {
+        name: origins.get(name, "recipe") if name in recipe.given else "default"  # type: ignore[misc]
+        for name in Recipe.model_fields
+    }
+    filled: dict[str, Any] = {n: v for n, v in DEFAULTS.items() if getattr(recipe, n) == "auto"}
+    notes: list[str] = []
+    fwhm_px = fwhm_yx = None
+    if recipe.deconvolution == "none":
+        filled.update({} if recipe.resolution_um != "auto" else {"resolution_um": "auto"})
+    else:
+        size, source, note = _resolution(image, recipe)
+        filled["resolution_um"] = size
+        if "resolution_um" not in recipe.given:
+            sources["resolution_um"] = source
+        notes += note
+        fwhm_px, fwhm_yx = _in_pixels(image, size, recipe.upsample)
+        notes += _sampling(fwhm_px, size)
+    resolved = Recipe(**{**recipe.model_dump(), **filled})
+    return Plan(resolved, sources, fwhm_px, fwhm_yx, _axis(image, resolved), tuple(notes))
+
+
+def check_numbers(dtype: np.dtype[Any]) -> None:
+    """Raise InputError unless the pixels are whole or real numbers."""
+    if dtype.kind not in "iuf":
+        kind = {"b": "true/false (a mask)", "c": "complex"}.get(dtype.kind, str(dtype))
+        raise InputError(
+            f"the pixels are {kind} numbers; allowed are integers and real numbers: give the intensity image itself"
+        )
+
+
+def _resolution(image: Image, recipe: Recipe) -> tuple[float, Source, list[str]]:
+    """Width of the PSF in µm, its source, and what to say about it."""
+    if image.pixel_size_um is None:
+        raise InputError(
+            "the pixel size is not known, so the PSF cannot be given its width: add --pixel-size-um 0.065 "
+            "(pixel_size_um=0.065 in Python) with your value, or --deconvolution none for the sparse stage alone"
+        )
+    if recipe.resolution_um != "auto":
+        return float(recipe.resolution_um), "recipe", []
+    aperture = image.meta.get("numerical_aperture")
+    waves = [c.emission_nm for c in image.channels if c.emission_nm]
+    mode = str(image.meta.get("modality") or "")
+    if aperture and waves and not any(word in mode for word in COMPUTATIONAL_MODES):
+        size = fwhm_from_optics_um(aperture, min(waves))
+        note = f"resolution taken as 0.51 λ/NA = {size:.3g} µm (λ {min(waves):g} nm, NA {aperture:g} from the file)"
+        return size, "file", [note]
+    size = DEFAULT_RESOLUTION_PX * image.pixel_size_um
+    note = (
+        f"the resolution is not known and taken as {DEFAULT_RESOLUTION_PX:g} pixels = {size:.3g} µm: "
+        "give it by --resolution-um (resolution_um= in Python) for a quantitative result"
+    )
+    return size, "default", [note]
+
+
+def _in_pixels(image: Image, size_um: float, upsample: int) -> tuple[float, tuple[float, float]]:
+    x_um = image.spacing_um["x"]
+    y_um = image.spacing_um.get("y", x_um)
+    fwhm = (size_um / y_um, size_um / x_um)
+    for letter, width in zip("YX", fwhm, strict=True):
+        if width > image.sizes[letter]:
+            raise RecipeError(
+                f"the PSF is wider than the image: resolution {size_um:g} µm is {width:.3g} pixels, the image has "
+                f"{image.sizes[letter]} along {letter}; check --resolution-um and --pixel-size-um (both in µm)"
+            )
+    return fwhm[1], (fwhm[0] * upsample, fwhm[1] * upsample)
+
+
+def _sampling(fwhm_px: float, size_um: float) -> list[str]:
+    if fwhm_px < 2:
+        note = (
+            f"resolution {size_um:g} µm is only {fwhm_px:.2g} pixels wide: the image is sampled too coarsely for "
+            "deconvolution to gain much (3 pixels or more are advised); check the pixel size, or use --upsample 2"
+        )
+        return [note]
+    return []
+
+
+def _axis(image: Image, recipe: Recipe) -> str | None:
+    """Axis of the continuity prior: Z where there is one, else T; none for few planes or no weight."""
+    if recipe.continuity == 0 or (recipe.sparse_iterations == 0 and recipe.tolerance is None):
+        return None
+    axis = next((letter for letter in "ZT" if letter in image.axes), None)
+    return axis if axis and image.sizes[axis] >= MIN_STACK else None

@@ -1,0 +1,43 @@
+"""How a result was made, as the flat text and numbers that are embedded in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..image import Image
+from ..io import sha256
+from .plan import Plan
+
+
+def provenance(image: Image, plan: Plan, engine: str, notes: tuple[str, ...]) -> dict[str, Any]:
+    """Return what repeats the run: recipe as TOML, sources, version, and the input with its sizes and SHA-256.
+
+    Parameters
+    ----------
+    image : Image
+        The input.
+    plan : Plan
+        The values of the run.
+    engine : str
+        What computed.
+    notes : tuple of str
+        What the user was told.
+    """
+    made: dict[str, Any] = {
+        "software": "sparsescope",
+        "version": __version__,
+        "recipe": plan.recipe.to_toml(),
+        "sources": dict(plan.sources),
+        "engine": engine,
+        "axes": image.axes,
+        "spacing_um": dict(image.spacing_um),
+        "notes": list(notes),
+    }
+    path = image.meta.get("path")
+    if path and Path(path).is_file():
+        made |= {"input": str(path), "sha256": sha256(path)}
+    if plan.fwhm_px is not None:
+        made["fwhm_px"] = plan.fwhm_px
+    return made

@@ -1,0 +1,269 @@
+"""Run a plan: read, subtract, solve and restore the counts, block by block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ..engines import Engine, Float32Array, pick
+from ..image import Image, as_image
+from ..recipe import Recipe
+from ..solvers.loop import Outcome
+from .account import Account, Sums, total
+from .blocks import Block, Index, Planes
+from .plan import Plan, plan
+from .provenance import provenance
+from .result import Progress, Result
+from .stages import Deconvolver, Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
+
+Report = Callable[[Progress], None]
+
+NOTHING_LEFT = 1e-6
+"""Part of the data's largest value below which what the background leaves is rounding, not signal."""
+
+
+def deconvolve(
+    image: Image | Any,
+    recipe: Recipe | None = None,
+    *,
+    axes: str | None = None,
+    pixel_size_um: float | None = None,
+    z_step_um: float | None = None,
+    interval_s: float | None = None,
+    resolution_um: float | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    origins: Mapping[str, str] | None = None,
+    on_progress: Report | None = None,
+) -> Result:
+    """Deconvolve an image by two-stage sparse deconvolution, counts in and counts out.
+
+    Parameters
+    ----------
+    image : Image or array
+        What :func:`sparsescope.read` returns, or an array; an array of more than two axes needs `axes`. Never changed.
+    recipe : Recipe, optional
+        Parameters; what is left out is chosen or takes its documented default.
+    axes : str, optional
+        Letters of the array's axes over ``TCZYX``; for arrays only.
+    pixel_size_um, z_step_um, interval_s : float, optional
+        Sizes in µm and the time between frames in s; they win over what the image says.
+    resolution_um : float, optional
+        Width (FWHM) of the PSF in µm; wins over the recipe and the image.
+    engine : str
+        ``"auto"``, ``"cpu"`` or ``"numpy"``.
+    threads : int, optional
+        Processor threads; all that the process may use when left out. The result does not depend on it.
+    origins : mapping, optional
+        Source to state for recipe values that were set (``"flag"`` or ``"recipe"``), by name.
+    on_progress : callable, optional
+        Called with a Progress now and then.
+
+    Returns
+    -------
+    Result
+        Image in counts (float32), recipe with every value, their sources, background, notes and measures.
+
+    Raises
+    ------
+    InputError, RecipeError, EngineError
+        With what was given, what is allowed and what to do.
+
+    Notes
+    -----
+    Channels are treated one by one. The continuity prior acts along Z where there is a Z axis (each time point on its
+    own), else along T. Method: Zhao et al., Nature Biotechnology 40, 606–617 (2022), doi 10.1038/s41587-021-01092-2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.random.default_rng(0).poisson(20, (64, 64)).astype("uint16")
+    >>> result = deconvolve(frame, Recipe(sparse_iterations=10), pixel_size_um=0.065, resolution_um=0.2)
+    >>> result.image.data.dtype, result.image.axes, result.sources["fidelity"]
+    (dtype('float32'), 'YX', 'default')
+    """
+    started = time.perf_counter()
+    image = _as_image(image, axes, pixel_size_um, z_step_um, interval_s)
+    planned = plan(image, recipe, resolution_um=resolution_um, origins=origins)
+    compute = pick(engine, threads)
+    report: Report = on_progress or (lambda _: None)
+    if not compute.ready():
+        report(Progress("compiling", 0, 1, "kernels"))
+    run = _Run(image, planned, compute, report)
+    for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
+        run.channel(channel)
+    return run.result(time.perf_counter() - started)
+
+
+def _as_image(
+    image: Any, axes: str | None, pixel_size_um: float | None, z_step_um: float | None, interval_s: float | None
+) -> Image:
+    if not isinstance(image, Image):
+        return as_image(image, axes, pixel_size_um=pixel_size_um, z_step_um=z_step_um, interval_s=interval_s)
+    if axes is not None and axes != image.axes:
+        return _as_image(
+            as_image(image.data, axes).replace(
+                spacing_um=image.spacing_um, interval_s=image.interval_s, meta=image.meta
+            ),
+            None, pixel_size_um, z_step_um, interval_s,
+        )  # fmt: skip
+    spacing = dict(image.spacing_um)
+    if pixel_size_um is not None:
+        spacing.update(x=pixel_size_um, y=pixel_size_um)
+    if z_step_um is not None:
+        spacing["z"] = z_step_um
+    return image.replace(spacing_um=spacing, interval_s=image.interval_s if interval_s is None else interval_s)
+
+
+@dataclass
+class _Run:
+    """One run in progress: where results, sums and outcomes are gathered."""
+
+    image: Image
+    plan: Plan
+    engine: Engine
+    report: Report
+    account: Account = field(default_factory=Account)
+    outcomes: list[Outcome] = field(default_factory=list)
+    done: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        recipe, sizes = self.plan.recipe, self.image.sizes
+        self.factor = recipe.upsample
+        finer_sizes = {a: n * (self.factor if a in "YX" else 1) for a, n in sizes.items()}
+        self.out = np.empty(tuple(finer_sizes.values()), np.float32)
+        wanted = recipe.background != "none"
+        self.background = np.zeros(self.image.shape, np.float32) if wanted else None
+        self.frames = int(np.prod([n for a, n in sizes.items() if a not in "YX"]))
+        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px)
+
+    @property
+    def unit(self) -> str:
+        return "frames" if "T" in self.image.axes and "Z" not in self.image.axes else "planes"
+
+    def channel(self, channel: int | None) -> None:
+        """Process one channel from its levels to its result."""
+        planes = Planes(self.image, channel, self.plan.recipe.hot_pixels)
+        levels = self._levels(planes)
+        if levels.scale <= 0:
+            which = "" if channel is None else f"channel {channel}: "
+            self.account.empty.append(
+                f"{which}nothing stands above the background (constant or empty): the result is zero"
+            )
+            self.out[self._place({}, planes)] = 0
+            return
+        sizes = self.image.sizes
+        voxels = sizes["Y"] * sizes["X"] * self.factor**2
+        blocks = list(planes.blocks(self.plan.axis, voxels))
+        if self.plan.axis is None:
+            self.engine.each(lambda engine, block: self._block(planes, levels, block, engine), blocks)
+        else:
+            for block in blocks:
+                self._block(planes, levels, block, self.engine)
+
+    def _levels(self, planes: Planes) -> Levels:
+        """Look at every plane once or twice: largest value and mean, background, and what stands above it."""
+        indices = planes.all()
+        found: list[tuple[float, float, float]] = []
+        for index in indices:
+            plane, hot = planes.read(index)
+            found.append((float(plane.max()), total(plane) / plane.size, float(plane.min())))
+            self.account.hot += hot
+        largest, mean = max(f[0] for f in found), float(np.mean([f[1] for f in found]))
+        self.account.minimum = min(self.account.minimum, *(f[2] for f in found))
+        levels = Levels(largest, mean)
+        if self.background is None or largest <= 0:
+            return Levels(largest, mean, max(largest, 0.0))
+        tops: dict[int, float] = {}
+
+        def look(engine: Engine, i: int) -> None:  # noqa: ARG001
+            plane, _ = planes.read(indices[i])
+            behind = estimate_background(plane, self.plan.recipe, levels)
+            assert behind is not None
+            assert self.background is not None
+            self.background[self._place(indices[i], planes)] = behind
+            tops[i] = float((plane - behind).max())
+            self._advance("background")
+
+        finished = self.done
+        self.engine.each(look, range(len(indices)))
+        self.done = finished
+        top = max(tops.values())
+        return Levels(largest, mean, top if top > NOTHING_LEFT * largest else 0.0)
+
+    def _place(self, index: Index, planes: Planes) -> tuple[int | slice, ...]:
+        where = {**planes.fixed, **index}
+        return tuple(where.get(axis, slice(None)) for axis in self.image.axes)
+
+    def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
+        """Solve the planes of one block together and put those that are kept into the result."""
+        recipe, scale = self.plan.recipe, np.float32(levels.scale)
+        data, behind = self._prepare(planes, block)
+        outcomes: list[Outcome] = []
+        if has_sparse_stage(recipe):
+            net = (data if behind is None else data - behind) / scale
+            continuity = float(recipe.continuity) if self.plan.axis else 0.0
+            solution = sparse_stage(
+                net if self.plan.axis else net[0], recipe, continuity, engine, partial(self._inside, len(data))
+            )
+            sparse, model = solution.value.reshape(net.shape) * scale, None
+            outcomes.append(solution.outcome)
+        else:
+            sparse, model = data, behind
+        for i in range(block.kept.start, block.kept.stop):
+            plane = Sums(data[i], None if behind is None else behind[i], sparse[i], model is not None)
+            value, outcome = self._second_stage(sparse[i], None if model is None else model[i], scale, engine)
+            self.out[self._place(block.planes[i], planes)] = value
+            with self.lock:
+                self.account.add(plane, value, self.factor**2)
+                self.outcomes += [*outcomes, outcome]
+            self._advance("deconvolution")
+
+    def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
+        """Read the planes of a block and their background, in counts on the result's grid."""
+        data = np.stack([finer(planes.read(index)[0], self.factor) for index in block.planes])
+        if self.background is None:
+            return data, None
+        behind = [finer(self.background[self._place(index, planes)], self.factor) for index in block.planes]
+        return data, np.stack(behind)
+
+    def _second_stage(
+        self, plane: Float32Array, behind: Float32Array | None, scale: np.float32, engine: Engine
+    ) -> tuple[Float32Array, Outcome]:
+        """Deconvolve one plane in counts; with no second stage, take its background away."""
+        if self.second is None:
+            return (plane if behind is None else plane - behind), Outcome.COMPLETED
+        solution = self.second(plane / scale, None if behind is None else behind / scale, engine)
+        return solution.value * scale, solution.outcome
+
+    def _inside(self, planes: int, done: int, limit: int) -> None:
+        """Report from within a block that is solved as a whole."""
+        if self.plan.axis:
+            part = int(planes * done / limit)
+            self.report(Progress("deconvolution", min(self.frames, self.done + part), self.frames, self.unit))
+
+    def _advance(self, stage: str) -> None:
+        with self.lock:
+            self.done += 1
+            self.report(Progress(stage, min(self.done, self.frames), self.frames, self.unit))
+
+    def result(self, seconds: float) -> Result:
+        """Gather what has been computed."""
+        image, recipe = self.image, self.plan.recipe
+        spacing = {a: size / (self.factor if a in "xy" else 1) for a, size in image.spacing_um.items()}
+        outcome = worst(self.outcomes)
+        notes = (*self.plan.notes, *self.account.notes(recipe), *([] if outcome.ok else [outcome.value]))
+        made = provenance(image, self.plan, self.engine.describe(), notes)
+        behind = None if self.background is None else image.replace(data=self.background)
+        return Result(
+            image.replace(data=self.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),
+            recipe, self.plan.sources, behind, self.engine.describe(), seconds, outcome.value, notes,
+            self.account.measures(),
+        )  # fmt: skip

@@ -1,0 +1,91 @@
+"""The numbers of each stage for one plane or one block of planes; everything here is an array in counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..engines import Engine, Float32Array, HessianTerms
+from ..optics.gaussian import gaussian_kernel1d
+from ..preprocess.background import background
+from ..preprocess.upsample import upsample
+from ..recipe import Recipe
+from ..solvers.landweber import Landweber
+from ..solvers.loop import Outcome, Solution, solve
+from ..solvers.richardson_lucy import RichardsonLucy
+from ..solvers.sparse_hessian import CertifiedHessian, PublishedHessian
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Numbers decided once for a whole channel, so that every frame is treated alike.
+
+    Attributes
+    ----------
+    maximum, mean : float
+        Of the data, in counts: what the published background modes refer to.
+    scale : float
+        Maximum of the data less the background, in counts: the solvers see data divided by it.
+    """
+
+    maximum: float
+    mean: float
+    scale: float = 1.0
+
+
+def estimate_background(plane: Float32Array, recipe: Recipe, levels: Levels) -> Float32Array | None:
+    """Background of a plane in counts, or None when none is wanted."""
+    if recipe.background == "none" or levels.maximum <= 0:
+        return None
+    return background(plane, recipe.background, scale=levels.maximum, mean=levels.mean)
+
+
+def sparse_stage(
+    block: Float32Array, recipe: Recipe, continuity: float, engine: Engine, on_step: Callable[[int, int], None]
+) -> Solution:
+    """Sparse-Hessian stage of a YX plane or ZYX block whose maximum is about 1."""
+    terms = HessianTerms(float(recipe.fidelity), float(recipe.sparsity), continuity)
+    if recipe.tolerance is not None:
+        return solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
+    return solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
+
+
+def has_sparse_stage(recipe: Recipe) -> bool:
+    """Whether the recipe asks for the sparse stage."""
+    return recipe.tolerance is not None or recipe.sparse_iterations != 0
+
+
+class Deconvolver:
+    """The second stage for planes of one shape.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Resolved.
+    fwhm_yx_px : tuple of float
+        Width of the PSF along y and x in pixels of these planes.
+    """
+
+    def __init__(self, recipe: Recipe, fwhm_yx_px: tuple[float, float]) -> None:
+        self.method = recipe.deconvolution
+        self.iterations = int(recipe.deconvolution_iterations)
+        self.kernels = tuple(gaussian_kernel1d(width) for width in fwhm_yx_px)
+
+    def __call__(self, plane: Float32Array, behind: Float32Array | None, engine: Engine) -> Solution:
+        """Deconvolve one plane; `behind` is a background that the blurred object is added to."""
+        shape = (plane.shape[0], plane.shape[1])
+        blur = engine.blur(self.kernels[0], self.kernels[1], shape)
+        if self.method == "rl":
+            return solve(RichardsonLucy(blur, self.iterations, behind), plane)
+        return solve(Landweber(blur, self.iterations, behind), plane)
+
+
+def finer(plane: Float32Array, factor: int) -> Float32Array:
+    """Sample a plane more finely; values keep their level."""
+    return plane if factor == 1 else upsample(plane, factor)
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """Return the outcome that matters most to the user."""
+    order = (Outcome.NOT_FINITE, Outcome.LIMIT, Outcome.CONVERGED, Outcome.COMPLETED)
+    return next((outcome for outcome in order if outcome in outcomes), Outcome.COMPLETED)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sparsescope.errors import RecipeError
+from ..errors import RecipeError
 
 Floats = npt.NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sparsescope.errors import InputError, RecipeError
+from ..errors import InputError, RecipeError
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sparsescope.errors import InputError, RecipeError
+from ..errors import InputError, RecipeError
 
 Floats = npt.NDArray[np.float32]
 

@@ -203,13 +203,13 @@ def as_image(
                 f"an array of shape {tuple(data.shape)} does not say what its axes are; give axes=…: {AXES_HELP}"
             )
         axes = "YX"
-    axes = axes.upper()
-    check_axes(axes, data.shape)
-    order = sorted(range(len(axes)), key=lambda i: AXES.index(axes[i]))
-    if order != list(range(len(axes))):
+    letters = axes.upper()
+    check_axes(letters, data.shape)
+    order = sorted(range(len(letters)), key=lambda i: AXES.index(letters[i]))
+    if order != list(range(len(letters))):
         data = np.transpose(data, order)  # type: ignore[arg-type]  # dispatches to lazily read arrays as well
-        axes = "".join(axes[i] for i in order)
+        letters = "".join(letters[i] for i in order)
     spacing = {} if pixel_size_um is None else {"x": pixel_size_um, "y": pixel_size_um}
     if z_step_um is not None:
         spacing["z"] = z_step_um
-    return Image(data, axes, spacing, interval_s)
+    return Image(data, letters, spacing, interval_s)

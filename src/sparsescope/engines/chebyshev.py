@@ -51,5 +51,7 @@ def inverse_polynomial(
         chebyshev = Chebyshev.basis(degree + 1).convert(kind=Polynomial)
         if abs(chebyshev(pole)) * accuracy >= 1:
             quotient, _ = divmod(1 - chebyshev / chebyshev(pole), Polynomial([-pole, 1.0]))
-            return (np.asarray(quotient.coef, np.float64) / centre ** np.arange(1, degree + 2)).astype(np.float32), centre
+            return (np.asarray(quotient.coef, np.float64) / centre ** np.arange(1, degree + 2)).astype(
+                np.float32
+            ), centre
     return None

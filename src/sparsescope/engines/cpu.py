@@ -26,7 +26,7 @@ from . import (
 )
 from .chebyshev import inverse_polynomial
 from .compiled import is_kept
-from .reference import Momentum, NumpyEngine, squared_norm
+from .momentum import Momentum, squared_norm
 from .tiles import Tiling, aligned_zeros, padded
 
 STEPS = 5
@@ -83,6 +83,8 @@ class CpuEngine:
         bound = laplacian_bound(terms.continuity, data.ndim)
         polynomial = inverse_polynomial(terms.fidelity + terms.sparsity**2, bound)
         if polynomial is None:
+            from .reference import NumpyEngine
+
             return NumpyEngine(self.threads).published(data, terms)
         if data.ndim == 2:
             return PublishedPlane(data, terms, polynomial, self.threads)
@@ -170,8 +172,8 @@ class PublishedPlane:
         return np.maximum(g, 0, out=g)
 
     def split(self) -> Float32Array:
-        v = self.tiling.gather(1) + self.tiling.gather(6)
-        v -= 1
+        v = self.tiling.gather(1)
+        v += self.tiling.gather(6) - 1
         return np.maximum(v, 0, out=v)
 
 

@@ -17,6 +17,7 @@ from ..operators import (
     second_difference,
 )
 from . import Blur, Engine, Float32Array, HessianTerms
+from .momentum import Momentum, squared_norm
 
 Array = npt.NDArray[np.floating[Any]]
 Item = TypeVar("Item")
@@ -143,23 +144,3 @@ class Optimum:
             d = second_difference(x, term)
             gap += float((weight * np.abs(d) - self.p[term] * d).sum(dtype=np.float64))
         return math.sqrt(max(0.0, 2 * gap / (self.terms.fidelity * x.size)))
-
-
-class Momentum:
-    """Nesterov's sequence t ← (1 + √(1 + 4t²))/2 and its momentum (t − 1)/t⁺, with restart."""
-
-    def __init__(self) -> None:
-        self.t = 1.0
-
-    def next(self) -> float:
-        t, self.t = self.t, (1 + math.sqrt(1 + 4 * self.t**2)) / 2
-        return (t - 1) / self.t
-
-    def restart_if(self, turned: bool) -> None:
-        if turned:
-            self.t = 1.0
-
-
-def squared_norm(ndim: int) -> float:
-    """Upper bound of ‖Σ D_iᵀD_i‖ with unit weights: 16 for each of three terms in 2-D, six in 3-D."""
-    return 48.0 if ndim == 2 else 96.0

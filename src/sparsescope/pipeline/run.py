@@ -241,7 +241,11 @@ class _Run:
         if self.second is None:
             return (plane if behind is None else plane - behind), Outcome.COMPLETED
         solution = self.second(plane / scale, None if behind is None else behind / scale, engine)
-        return solution.value * scale, solution.outcome
+        value = solution.value * scale
+        kept = total(value)
+        if behind is None and kept > 0:
+            value *= np.float32(total(plane) / kept)  # cutting the extrapolation at zero adds up to a percent of light
+        return value, solution.outcome
 
     def _inside(self, planes: int, done: int, limit: int) -> None:
         """Report from within a block that is solved as a whole."""

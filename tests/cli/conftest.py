@@ -53,6 +53,12 @@ def spots(*shape: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.uint16]]:
     return random.poisson(scene).astype(np.uint16)
 
 
+def area(values: np.ndarray[Any, Any]) -> float:
+    """Number of pixels on which the light above the median is concentrated (inverse participation ratio)."""
+    light = np.clip(values.astype(np.float64) - np.median(values), 0, None)
+    return float(light.sum() ** 2 / np.square(light).sum())
+
+
 @pytest.fixture
 def cell(tmp_path: Path) -> Path:
     """A small image with its pixel size, 0.1 µm."""

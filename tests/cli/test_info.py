@@ -55,6 +55,17 @@ def test_json_holds_channels_metadata_and_values(cli: Cli, tmp_path: Path) -> No
     assert "GFP [x]" in text
 
 
+def test_a_file_without_its_pixel_size_is_shown_with_what_run_needs(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "cell.tif", as_image(spots(24, 24)), dtype="uint16")
+    said = cli("info", tmp_path / "cell.tif")
+    assert said.code == 0
+    assert row(said.out, "saturation")
+    assert "run would not start: the pixel size is not known" in said.out
+    (result,) = cli("info", tmp_path / "cell.tif", "--json").document["results"]
+    assert "--pixel-size-um" in result["problem"]
+    assert result["recipe"] is None
+
+
 def test_info_writes_nothing_and_goes_on_past_a_bad_file(cli: Cli, cell: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.tif").write_text("text")
     said = cli("info", tmp_path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..errors import SparsescopeError
 from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK
@@ -16,6 +17,8 @@ from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, Method, Reading,
 
 if TYPE_CHECKING:
     from ..image import Image
+    from ..pipeline import Plan
+    from ..recipe import Recipe
     from ..report.survey import Survey
 
 
@@ -37,7 +40,6 @@ def info(
     json
         Print one JSON document on stdout instead of the tables.
     """
-    from ..pipeline import plan
     from ..report.survey import survey
 
     settings, origins = recipe_of(method, recipe)
@@ -46,13 +48,13 @@ def info(
     def one(path: Path) -> dict[str, Any]:
         image = reading.read(path)
         values = survey(image)
-        planned = plan(image, settings, origins=origins)
-        notes = tuple(dict.fromkeys([*image.meta.get("notes", ()), *planned.notes]))
+        planned, problem = _planned(image, settings, origins)
+        notes = tuple(dict.fromkeys([*image.meta.get("notes", ()), *(planned.notes if planned else ())]))
         if not json:
             show.header(path, image)
             say.table(_facts(image, values))
-            say.line("  run would use")
-            say.table(show.numbers(image, planned), indent="    ")
+            say.line("  run would use" if planned else f"  run would not start: {say.plain(problem)}")
+            say.table(show.numbers(image, planned) if planned else show.size_rows(image), indent="    ")
             show.notes(notes)
         return {
             "input": path,
@@ -60,9 +62,10 @@ def info(
             "channels": [_channel(channel) for channel in image.channels],
             "metadata": {key: image.meta[key] for key in _METADATA if image.meta.get(key) is not None},
             "values": {name: getattr(values, name) for name in values.__slots__},
-            "recipe": planned.recipe.model_dump(),
-            "sources": {**show.size_sources(image), **planned.sources},
-            "fwhm_px": planned.fwhm_px,
+            "recipe": planned.recipe.model_dump() if planned else None,
+            "sources": {**show.size_sources(image), **(planned.sources if planned else {})},
+            "fwhm_px": planned.fwhm_px if planned else None,
+            "problem": problem or None,
             "notes": notes,
         }
 
@@ -70,6 +73,16 @@ def info(
     if json:
         print_documents(documents, failed)
     return FAILED if failed else OK
+
+
+def _planned(image: Image, recipe: Recipe, origins: dict[str, str]) -> tuple[Plan | None, str]:
+    """Return the plan of a run, or None and the reason why it would not start."""
+    from ..pipeline import plan
+
+    try:
+        return plan(image, recipe, origins=origins), ""
+    except SparsescopeError as error:
+        return None, str(error)
 
 
 _METADATA = ("format", "series", "series_count", "modality", "numerical_aperture", "refractive_index", "bits")

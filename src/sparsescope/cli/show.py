@@ -43,22 +43,27 @@ def size_sources(image: Image) -> dict[str, str]:
     }
 
 
-def numbers(image: Image, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """Return every number of a run as rows of name, value with unit, and source."""
+def size_rows(image: Image) -> Iterator[tuple[str, str, str]]:
+    """Return axes (where given by a flag) and sizes as rows of name, value with unit, and source."""
     sources = size_sources(image)
     if "axes" in image.meta.get("given", ()):
         yield "axes", image.axes, "flag"
     for name, value in sizes(image).items():
         unit = name.rsplit("_", 1)[-1].replace("um", "µm")
         yield SIZES[name], "–" if value is None else f"{say.number(value)} {unit}", sources[name]
+
+
+def numbers(image: Image, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Return every number of a run as rows of name, value with unit, and source."""
+    yield from size_rows(image)
     yield from recipe_rows(plan.recipe, plan.sources, plan.fwhm_px)
 
 
-def recipe_rows(recipe: Recipe, sources: Mapping[str, str], fwhm_px: float) -> Iterator[tuple[str, str, str]]:
+def recipe_rows(recipe: Recipe, sources: Mapping[str, str], fwhm_px: float | None) -> Iterator[tuple[str, str, str]]:
     """Return the values of a recipe as rows; a parameter that is not used has no row."""
     for name, value in recipe.model_dump().items():
         if name == "resolution_um":
-            text = f"{fwhm_px:.3g} px" if value == "auto" else f"{say.number(value)} µm = {fwhm_px:.3g} px"
+            text = f"{say.number(value)} µm = {fwhm_px:.3g} px" if fwhm_px is not None else "not used"
             yield "resolution", text, sources.get(name, "")
         elif value is not None:
             yield name.replace("_", " "), say.number(value), sources.get(name, "")
@@ -71,11 +76,9 @@ def notes(texts: Iterator[str] | tuple[str, ...] | list[str]) -> None:
 
 
 def finish(done: Done) -> None:
-    """Print what a run gave: engine and time, measures, notes, files."""
+    """Print what a run gave: engine and time, notes, files."""
     result = done.result
     say.table([("engine", say.plain(result.engine), say.duration(result.seconds))])
-    for name, value in result.measures.items():
-        say.table([(name.replace("_", " "), say.number(value), "measured")])
     notes([*done.notes])
     for path in done.written:
         say.line(f"  {say.plain(path)}   {say.size(path.stat().st_size)}", style="green")

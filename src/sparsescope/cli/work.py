@@ -24,9 +24,10 @@ def work(job: Job) -> Done:
     check_targets(job)
     image = job.reading.read(job.source)
     dtype = _dtype(job.dtype or job.writing.dtype, image)
+    planned = plan(image, job.recipe, origins=job.origins)
     if not job.silent:
         show.header(job.source, image)
-        say.table(show.numbers(image, plan(image, job.recipe, origins=job.origins)))
+        say.table(show.numbers(image, planned))
     with shown(job.source.name, quiet=job.quiet) as report:
         result = deconvolve(image, job.recipe, threads=job.threads, origins=job.origins, on_progress=report)
     written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]

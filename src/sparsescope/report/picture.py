@@ -117,6 +117,8 @@ def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bo
 
 def _contrast(plane: npt.NDArray[Any]) -> tuple[float, float]:
     low, high = (float(value) for value in np.percentile(plane, PERCENTILES))
+    if 0 < low < 1e-3 * high:
+        low = 0.0
     return low, high if high > low else low + 1
 
 

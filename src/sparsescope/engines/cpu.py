@@ -148,7 +148,8 @@ class PublishedPlane:
         self.threads = threads
         s = terms.sparsity
         self.weights = np.array([terms.fidelity - s + s * s, s], np.float32)
-        self.tiling = Tiling(data, terms.fidelity, self.degree, STEPS, threads)
+        each = _pool(threads).map if threads > 1 else map
+        self.tiling = Tiling(data, terms.fidelity, self.degree, STEPS, threads, each)
         self.fresh = True
 
     def advance(self, count: int) -> None:

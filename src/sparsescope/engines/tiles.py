@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from .kernels_plane import FIELDS, PAD, lag_rows, ring_rows
 
 Float32Array = npt.NDArray[np.float32]
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 LINE = 16
 """Floats in a cache line."""
@@ -73,20 +75,23 @@ class Tiling:
         Degree of the solving polynomial and iterations per sweep: together they set the halo.
     pieces : int
         Least number of tiles wanted (threads).
+    each : callable
+        ``map``, or one that works on several items at once: most of the time goes into fresh memory.
     """
 
-    def __init__(self, data: Float32Array, fidelity: float, degree: int, steps: int, pieces: int) -> None:
+    def __init__(
+        self, data: Float32Array, fidelity: float, degree: int, steps: int, pieces: int, each: Each = map
+    ) -> None:
         rows, columns = data.shape
         halo = lag_rows(degree) * steps
         down = min(pieces, max(1, rows // (2 * halo))) if pieces > 1 else 1
         across = max(1, round(columns / BEST_WIDTH))
-        self.tiles: list[Tile] = []
-        own: list[tuple[slice, slice]] = []
-        for y, outer_y in cut(rows, down, halo):
-            for x, outer_x in cut(columns, across, halo):
-                self.tiles.append(_filled(data, fidelity, (outer_y, outer_x), y, steps * ring_rows(degree)[1]))
-                own.append((y, x))
-        self.own = own
+        places = [(y, x) for y in cut(rows, down, halo) for x in cut(columns, across, halo)]
+        self.own = [(y[0], x[0]) for y, x in places]
+        scratch = steps * ring_rows(degree)[1]
+        self.tiles: list[Tile] = list(
+            each(lambda place: _filled(data, fidelity, (place[0][1], place[1][1]), place[0][0], scratch), places)
+        )
         self._copies = list(self._overlaps())
 
     def _overlaps(self) -> Iterator[tuple[Float32Array, Float32Array]]:

@@ -24,9 +24,9 @@ class _State:
 class RichardsonLucy:
     """Multiplicative maximum-likelihood iteration with Biggs–Andrews acceleration, as published.
 
-    ``x⁺ = y · Hᵀ(f / (H y + b))``, ``v = max(x⁺ − y, ε)``, ``α = ⟨v₋, v⟩/⟨v₋, v₋⟩`` clipped to [ε, 1] and
+    ``x⁺ = max(y · Hᵀ(f / (H y + b)), ε)``, ``v = max(x⁺ − y, ε)``, ``α = ⟨v₋, v⟩/⟨v₋, v₋⟩`` clipped to [ε, 1] and
     ``y⁺ = max(x⁺ + α (x⁺ − x), ε)``, with α = 0 in the first iteration; y is the result. With b = 0 and H of unit sum
-    on a mirror-symmetric domain every x has exactly the sum of the data.
+    on a mirror-symmetric domain every x has the sum of the data but for what the floor ε adds.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ class RichardsonLucy:
             np.divide(state.data, expected, out=expected)
             x = self.blur(expected)
             x *= state.y
+            np.maximum(x, FLOOR, out=x)
             change = x - state.y
             np.maximum(change, FLOOR, out=change)
             alpha = np.float32(0) if state.change is None else extrapolation(state.change, change)

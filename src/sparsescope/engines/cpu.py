@@ -26,7 +26,7 @@ from . import (
 )
 from .chebyshev import inverse_polynomial
 from .compiled import is_kept
-from .momentum import Momentum, squared_norm
+from .momentum import Momentum, rms_bound, squared_norm
 from .tiles import Tiling, aligned_zeros, padded
 
 STEPS = 5
@@ -49,14 +49,19 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def run_all(jobs: Iterable[Callable[[], Any]], threads: int) -> None:
-    """Run every job to its end, on the pool where there is more than one thread and job."""
+    """Run every job to its end, on the pool where there is more than one thread and job; stop at the first error."""
     jobs = list(jobs)
     if threads == 1 or len(jobs) == 1:
         for job in jobs:
             job()
-    else:
-        for done in [_pool(threads).submit(job) for job in jobs]:
+        return
+    submitted = [_pool(threads).submit(job) for job in jobs]
+    try:
+        for done in submitted:
             done.result()
+    finally:
+        for waiting in submitted:  # after an error or Ctrl-C the process need not work through what is left
+            waiting.cancel()
 
 
 class CpuEngine:
@@ -281,4 +286,4 @@ class CertifiedVolume(_Volume):
     def distance_bound(self) -> float:
         self._primal()
         self.each_row(kernels_optimum.gap, (), (self.bounds, self.sums))
-        return math.sqrt(max(0.0, 2 * float(self.sums.sum()) / (self.fidelity * self.rows * self.width)))
+        return rms_bound(float(self.sums.sum()), self.fidelity, self.rows * self.width)

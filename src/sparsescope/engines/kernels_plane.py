@@ -3,7 +3,7 @@
 One sweep takes a tile through several iterations while its rows are in cache: iteration t works `lag` rows behind
 iteration t − 1, which is exactly as far as the values it needs reach, so nothing is computed twice. The arrays of a
 tile are interleaved row by row in one flat buffer, and every index is unsigned: signed indices keep numba from
-vectorising. The readable definition is `sparsescope.operators.published_step`; a test ties the two together.
+vectorising. The readable definition is `sparsescope.engines.reference.Published`; a test ties the two together.
 """
 
 from __future__ import annotations

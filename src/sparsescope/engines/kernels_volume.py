@@ -1,7 +1,7 @@
 """The sparse-Hessian iteration on a volume (x, y and z or t), pass by pass over rows (numba).
 
 All arrays lie in one flat buffer, field after field; a row is addressed by the unsigned index of its first float. The
-readable definition is `sparsescope.operators.published_step`; a test ties the two together.
+readable definition is `sparsescope.engines.reference.Published`; a test ties the two together.
 """
 
 from __future__ import annotations

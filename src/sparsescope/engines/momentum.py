@@ -23,3 +23,8 @@ class Momentum:
 def squared_norm(ndim: int) -> float:
     """Upper bound of ‖Σ D_iᵀD_i‖ with unit weights: 16 for each of three terms in 2-D, six in 3-D."""
     return 48.0 if ndim == 2 else 96.0
+
+
+def rms_bound(gap: float, fidelity: float, size: int) -> float:
+    """Root-mean-square distance to the optimum that a duality gap proves; infinite where the gap is not finite."""
+    return math.sqrt(max(0.0, 2 * gap / (fidelity * size))) if math.isfinite(gap) else math.inf

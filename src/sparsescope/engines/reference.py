@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ from ..operators import (
     second_difference,
 )
 from . import Blur, Engine, Float32Array, HessianTerms
-from .momentum import Momentum, squared_norm
+from .momentum import Momentum, rms_bound, squared_norm
 
 Array = npt.NDArray[np.floating[Any]]
 Item = TypeVar("Item")
@@ -143,4 +142,4 @@ class Optimum:
         for term, weight in self.weights.items():
             d = second_difference(x, term)
             gap += float((weight * np.abs(d) - self.p[term] * d).sum(dtype=np.float64))
-        return math.sqrt(max(0.0, 2 * gap / (self.terms.fidelity * x.size)))
+        return rms_bound(gap, self.terms.fidelity, x.size)

@@ -101,25 +101,27 @@ def solve(solver: Solver[State], data: Float32Array, on_step: Callable[[int, int
         With an outcome for every way to end: a numerical failure is reported there, not as NaN in the result.
     """
     started = time.perf_counter()
-    state = solver.init(data)
     taken, converged = 0, False
-    while taken < solver.limit and not converged:
-        count = min(solver.chunk, solver.limit - taken)
-        solver.step(state, count)
-        taken += count
-        converged = solver.done(state)
-        if on_step:
-            on_step(taken, solver.limit)
-    value = solver.finish(state)
-    outcome = _outcome(solver, value, converged)
-    if outcome is Outcome.NOT_FINITE:
-        value = data.copy()
-    return Solution(value, taken, outcome, time.perf_counter() - started)
+    with np.errstate(all="ignore"):  # what overflows is told by the outcome
+        state = solver.init(data)
+        while taken < solver.limit and not converged:
+            count = min(solver.chunk, solver.limit - taken)
+            solver.step(state, count)
+            taken += count
+            converged = solver.done(state)
+            if on_step:
+                on_step(taken, solver.limit)
+        value = solver.finish(state)
+    finite = _finite(value) and _finite(data)  # kernels may take a NaN for a number
+    outcome = _outcome(solver, converged) if finite else Outcome.NOT_FINITE
+    return Solution(value if finite else data.copy(), taken, outcome, time.perf_counter() - started)
 
 
-def _outcome(solver: Solver[State], value: Float32Array, converged: bool) -> Outcome:
-    if not np.isfinite(value.sum(dtype=np.float64)):
-        return Outcome.NOT_FINITE
+def _finite(array: Float32Array) -> bool:
+    return bool(np.isfinite(array.sum(dtype=np.float64)))
+
+
+def _outcome(solver: Solver[State], converged: bool) -> Outcome:
     if converged:
         return Outcome.CONVERGED
     return Outcome.LIMIT if getattr(solver, "tolerance", None) is not None else Outcome.COMPLETED

@@ -101,7 +101,8 @@ class Image:
         check_axes(self.axes, self.data.shape)
         if list(self.axes) != sorted(self.axes, key=AXES.index):
             raise InputError(
-                f"axes {self.axes!r} are not in the order {AXES}; use as_image(array, axes={self.axes!r}), which reorders them"
+                f"axes {self.axes!r} are not in the order {AXES}; use as_image(array, axes={self.axes!r}), "
+                "which reorders them"
             )
         for name, size in self.spacing_um.items():
             if name not in ("x", "y", "z") or not (math.isfinite(size) and size > 0):

@@ -13,7 +13,7 @@ from .errors import RecipeError
 
 Auto = Literal["auto"]
 Source = Literal["file", "recipe", "flag", "estimated", "auto", "default"]
-"""Where a value came from: image file, recipe, flag or argument, measured in the data, chosen, or documented default."""
+"""Where a value came from: image file, recipe, flag or argument, measured in the data, chosen, documented default."""
 
 DEFAULTS: dict[str, Any] = {
     "background": "weak-high-light",
@@ -92,8 +92,8 @@ class Recipe(BaseModel):
     tolerance: Annotated[
         Annotated[float, Field(gt=0, lt=1)] | None,
         Field(
-            description="Solve the sparse stage to its optimum instead: stop when the result is proven to lie within this "
-            "root-mean-square distance of it (as a fraction of the maximum); the result then has exact zeros.",
+            description="Solve the sparse stage to its optimum instead: stop when the result is proven to lie within "
+            "this root-mean-square distance of it (as a fraction of the maximum); the result then has exact zeros.",
         ),
     ] = None
     deconvolution: Annotated[

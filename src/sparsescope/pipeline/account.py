@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,19 +35,21 @@ class Account:
 
     Attributes
     ----------
-    data, background, before, sparse, after : float
-        Of the input, of the background, of the data less the background, after the sparse stage, and of the result.
+    data, background, sparse, after : list of float
+        Sum of each plane of the input, of the background, after the sparse stage, and of the result; they are added
+        up exactly, so the order in which threads finish does not matter.
     minimum : float
         Smallest value met in the input.
     hot : int
         Pixels replaced as hot, dead or not finite.
+    empty : list of str
+        What is said about channels with nothing in them.
     """
 
-    data: float = 0.0
-    background: float = 0.0
-    before: float = 0.0
-    sparse: float = 0.0
-    after: float = 0.0
+    data: list[float] = field(default_factory=list)
+    background: list[float] = field(default_factory=list)
+    sparse: list[float] = field(default_factory=list)
+    after: list[float] = field(default_factory=list)
     minimum: float = 0.0
     hot: int = 0
     empty: list[str] = field(default_factory=list)
@@ -54,46 +57,47 @@ class Account:
     def add(self, plane: Sums, value: Float32Array, samples: int) -> None:
         """Add one finished plane; `samples` is how many of its pixels make one pixel of the input."""
         behind = 0.0 if plane.behind is None else total(plane.behind)
-        data = total(plane.data)
-        self.data += data / samples
-        self.background += behind / samples
-        self.before += (data - behind) / samples
-        self.sparse += (total(plane.sparse) - (behind if plane.in_model else 0.0)) / samples
-        self.after += total(value) / samples
+        self.data.append(total(plane.data) / samples)
+        self.background.append(behind / samples)
+        self.sparse.append((total(plane.sparse) - (behind if plane.in_model else 0.0)) / samples)
+        self.after.append(total(value) / samples)
 
     def measures(self) -> dict[str, float]:
         """Return the part of the sum that each stage removed or changed, in percent."""
+        data, background, sparse, after = map(math.fsum, (self.data, self.background, self.sparse, self.after))
         out = {}
-        if self.data > 0 and self.background:
-            out["background_removed_percent"] = 100 * self.background / self.data
-        if self.before > 0:
-            out["sparsity_removed_percent"] = 100 * (1 - self.sparse / self.before)
-        if self.sparse > 0:
-            out["deconvolution_flux_change_percent"] = 100 * (self.after / self.sparse - 1)
+        if data > 0 and background:
+            out["background_removed_percent"] = 100 * background / data
+        if data - background > 0:
+            out["sparsity_removed_percent"] = 100 * (1 - sparse / (data - background))
+        if sparse > 0:
+            out["deconvolution_flux_change_percent"] = 100 * (after / sparse - 1)
         return out
 
     def notes(self, recipe: Recipe) -> list[str]:
         """Return what the user should know about the counts."""
         measures, notes = self.measures(), list(self.empty)
+        sparse = recipe.sparse_iterations != 0 or recipe.tolerance is not None
         if self.hot:
             notes.append(f"{self.hot} hot, dead or not-finite pixels were replaced by the median of their neighbours")
         if self.minimum < 0:
             notes.append(
                 f"the input has negative values (down to {self.minimum:.4g}): the image was processed before or an "
-                "offset was subtracted; they are kept as data, the result is never negative"
+                "offset was subtracted; they are kept as data"
+                + (", the result is never negative" if sparse or recipe.deconvolution != "none" else "")
             )
         if "background_removed_percent" in measures:
             notes.append(f"background removed {measures['background_removed_percent']:.1f} % of the sum")
-        sparsity = measures.get("sparsity_removed_percent", 0.0)
-        if recipe.sparse_iterations != 0 or recipe.tolerance is not None:
-            notes.append(f"the sparse stage removed {sparsity:.1f} % of the signal above the background")
+        sparsity = measures.get("sparsity_removed_percent")
+        if sparse and sparsity is not None:
+            notes.append(f"the sparse stage removed {sparsity:z.1f} % of the signal above the background")
             if sparsity > TOO_SPARSE_PERCENT:
                 notes.append(
                     f"sparsity removed {sparsity:.0f} % of the signal: dim structures may be gone; "
                     "lower --sparsity or raise --fidelity"
                 )
-        flux = measures.get("deconvolution_flux_change_percent", 0.0)
-        if recipe.deconvolution != "none":
+        flux = measures.get("deconvolution_flux_change_percent")
+        if recipe.deconvolution != "none" and flux is not None:
             kept = "kept" if abs(flux) <= FLUX_TOLERANCE_PERCENT else "NOT kept"
             notes.append(f"flux {kept} by the deconvolution: the sum changed by {flux:+.2g} %")
         if recipe.upsample > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,8 +14,11 @@ from ..errors import InputError
 from ..image import Image
 from ..preprocess.hot_pixels import replace_hot_pixels
 
-HALO = 8
-"""Planes beyond a block that are solved with it and thrown away: the priors reach no farther (seam below 1e-3)."""
+LEAST_HALO, MOST_HALO = 8, 32
+"""Planes beyond a block that are solved with it and thrown away, at least and at most."""
+
+LARGEST = 1e30
+"""Largest value of an image: a result in float32 may be brighter than its input by a factor of 1e8 at most."""
 
 BLOCK_BYTES = 2_000_000_000
 """Memory of the sparse stage for one block, the same on every machine so that the result is, too."""
@@ -52,7 +56,8 @@ class Planes:
 
     def read(self, index: Index) -> tuple[Float32Array, int]:
         """Return one plane, shape (Y, X), and the number of hot pixels replaced in it."""
-        plane = np.array(self.image.block(**self.fixed, **index), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is told below
+            plane = np.array(self.image.block(**self.fixed, **index), dtype=np.float32)
         if self.hot_pixels == "adaptive":
             return replace_hot_pixels(plane)
         broken = ~np.isfinite(plane)
@@ -73,8 +78,8 @@ class Planes:
             for position in np.ndindex(*(sizes[a] for a in self.axes))
         ]
 
-    def blocks(self, axis: str | None, voxels_per_plane: int) -> Iterator[Block]:
-        """Yield every plane once as kept: alone, or in blocks along `axis` with a halo on both sides."""
+    def blocks(self, axis: str | None, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[Block]:
+        """Yield every plane once as kept: alone, or in blocks along `axis` with `halo` planes on both sides."""
         if axis is None:
             yield from (Block((index,), slice(0, 1)) for index in self.all())
             return
@@ -82,11 +87,25 @@ class Planes:
         others = [letter for letter in self.axes if letter != axis]
         for position in np.ndindex(*(self.image.sizes[a] for a in others)):
             fixed = dict(zip(others, map(int, position), strict=True))
-            for outer, kept in spans(length, voxels_per_plane):
+            for outer, kept in spans(length, voxels_per_plane, halo):
                 yield Block(tuple({**fixed, axis: i} for i in range(outer.start, outer.stop)), kept)
 
 
-def spans(length: int, voxels_per_plane: int) -> Iterator[tuple[slice, slice]]:
+def halo_planes(continuity: float, fidelity: float) -> int:
+    """Return how many planes the priors reach along the axis of continuity.
+
+    A fourth-order penalty of weight λ against data of weight F has the decay length (λ/F)^¼; 24 of them keep the seam
+    between blocks of the sparse stage below 1e-3 of the maximum (tests/pipeline/test_streams.py).
+
+    Examples
+    --------
+    >>> halo_planes(0.5, 150.0), halo_planes(1.0, 20.0)
+    (8, 12)
+    """
+    return min(MOST_HALO, max(LEAST_HALO, math.ceil(24 * math.sqrt(math.sqrt(continuity / fidelity)))))
+
+
+def spans(length: int, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[tuple[slice, slice]]:
     """Cut an axis into spans that fit `BLOCK_BYTES`: (planes solved together, which of them are kept).
 
     Examples
@@ -94,12 +113,12 @@ def spans(length: int, voxels_per_plane: int) -> Iterator[tuple[slice, slice]]:
     >>> list(spans(20, 512 * 512))
     [(slice(0, 20, None), slice(0, 20, None))]
     """
-    most = max(2 * HALO + 8, BLOCK_BYTES // (BYTES_PER_VOXEL * voxels_per_plane))
+    most = max(2 * halo + 8, BLOCK_BYTES // (BYTES_PER_VOXEL * voxels_per_plane))
     if length <= most:
         yield slice(0, length), slice(0, length)
         return
-    count = -(-length // (most - 2 * HALO))
+    count = -(-length // (most - 2 * halo))
     edges = [length * i // count for i in range(count + 1)]
     for start, stop in pairwise(edges):
-        outer = slice(max(0, start - HALO), min(length, stop + HALO))
+        outer = slice(max(0, start - halo), min(length, stop + halo))
         yield outer, slice(start - outer.start, stop - outer.start)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..engines import Engine, Float32Array, pick
+from ..errors import InputError
 from ..image import Image, as_image
 from ..recipe import Recipe
 from ..solvers.loop import Outcome
 from .account import Account, Sums, total
-from .blocks import Block, Index, Planes
+from .blocks import LARGEST, Block, Index, Planes, halo_planes
 from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
@@ -158,10 +159,14 @@ class _Run:
                 f"{which}nothing stands above the background (constant or empty): the result is zero"
             )
             self.out[self._place({}, planes)] = 0
+            for _ in planes.all():
+                self._advance("deconvolution")
             return
         sizes = self.image.sizes
         voxels = sizes["Y"] * sizes["X"] * self.factor**2
-        blocks = list(planes.blocks(self.plan.axis, voxels))
+        recipe = self.plan.recipe
+        halo = halo_planes(float(recipe.continuity), float(recipe.fidelity))
+        blocks = list(planes.blocks(self.plan.axis, voxels, halo))
         if self.plan.axis is None:
             self.engine.each(lambda engine, block: self._block(planes, levels, block, engine), blocks)
         else:
@@ -178,6 +183,11 @@ class _Run:
             self.account.hot += hot
         largest, mean = max(f[0] for f in found), float(np.mean([f[1] for f in found]))
         self.account.minimum = min(self.account.minimum, *(f[2] for f in found))
+        if max(largest, -self.account.minimum) > LARGEST:
+            raise InputError(
+                f"values from {self.account.minimum:.3g} to {largest:.3g}: allowed are magnitudes up to {LARGEST:g}, "
+                "as results are 32-bit floats and may be brighter than the input; divide the image by a constant first"
+            )
         levels = Levels(largest, mean)
         if self.background is None or largest <= 0:
             return Levels(largest, mean, max(largest, 0.0))
@@ -243,8 +253,8 @@ class _Run:
         solution = self.second(plane / scale, None if behind is None else behind / scale, engine)
         value = solution.value * scale
         kept = total(value)
-        if behind is None and kept > 0:
-            value *= np.float32(total(plane) / kept)  # cutting the extrapolation at zero adds up to a percent of light
+        if behind is None and kept > 0:  # cutting the extrapolation at zero adds up to a percent of light
+            value *= np.float32(total(np.maximum(plane, 0)) / kept)
         return value, solution.outcome
 
     def _inside(self, planes: int, done: int, limit: int) -> None:

@@ -66,6 +66,12 @@ def test_an_existing_file_is_kept_unless_overwriting_is_allowed(tmp_path: Path) 
     assert names(tmp_path) == ["out.txt"]
 
 
+def test_an_existing_file_is_refused_before_any_work_is_done(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").touch()
+    with pytest.raises(OutputError, match="exists already"), replacing(tmp_path / "out.txt"):
+        pytest.fail("the block was entered")
+
+
 def test_an_error_while_overwriting_keeps_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_bytes(b"old")

@@ -148,6 +148,15 @@ def test_pixels_beyond_the_end_of_the_file_are_counted(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_tiles_beyond_the_end_of_the_file_are_counted(tmp_path: Path, compression: str | None) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, MOVIE[0], photometric="minisblack", metadata=None, tile=(16, 16), compression=compression)
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-1])
+    refused(path, f"image.tif is cut off: its pixels reach to byte {size}, but the file ends at byte {size - 1}")
+
+
 def test_a_chain_of_directories_that_leaves_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "image.tif"
     tifffile.imwrite(path, MOVIE, imagej=True, metadata={"axes": "TYX"})

@@ -87,6 +87,7 @@ def test_other_units_of_imagej_are_converted(tmp_path: Path) -> None:
     assert imagej(tmp_path, (0.01, 0.01), unit="nm", spacing=300).spacing_um == pytest.approx(
         {"x": 0.1, "y": 0.1, "z": 0.3}
     )
+    assert imagej(tmp_path, unit="um", yunit="nm").spacing_um["y"] == pytest.approx(5e-5)
     assert imagej(tmp_path, unit="um", zunit="nm", spacing=300).spacing_um["z"] == pytest.approx(0.3)
     assert imagej(tmp_path, unit="um", finterval=50, tunit="ms").interval_s == pytest.approx(0.05)
 
@@ -215,6 +216,17 @@ def test_every_version_of_ome_xml_is_read(tmp_path: Path, namespace: str) -> Non
     assert image.meta["bits"] == 12
 
 
+def test_the_encoding_that_ome_xml_declares_does_not_matter(tmp_path: Path) -> None:
+    text = OME.format(sizes='PhysicalSizeX="0.1" PhysicalSizeXUnit="µm"', settings="", planes="", namespace="")
+    text = text.replace('encoding="UTF-8"', 'encoding="ISO-8859-1"').replace("日本", "")
+    path = tmp_path / "cell.ome.tif"
+    for encoding in ("utf-8", "latin-1"):
+        tifffile.imwrite(path, MOVIE, description=text.encode(encoding), metadata=None, photometric="minisblack")
+        image = io.read(path)
+        assert image.spacing_um == {"x": 0.1}
+        assert 'alert("µ")' in (image.channels[0].name or "")
+
+
 def test_a_stated_refractive_index_wins_over_the_medium(tmp_path: Path) -> None:
     image = ome(tmp_path, settings='RefractiveIndex="1.46" Medium="Water"')
     assert image.meta["refractive_index"] == 1.46
@@ -233,8 +245,8 @@ def test_a_size_that_is_none_is_ignored_with_a_note(tmp_path: Path, sizes: str) 
 
 def test_the_interval_is_taken_from_the_time_stamps_of_planes_where_it_is_not_stated(tmp_path: Path) -> None:
     planes = "".join(
-        f'<Plane TheT="{t}" TheC="{c}" TheZ="0" DeltaT="{1000 * t * 2 + c}" DeltaTUnit="ms"/>'
-        for c in (1, 0)
+        f'<Plane TheT="{t}" TheC="{c}" TheZ="0" DeltaT="{1000 * t * (2 + c)}" DeltaTUnit="ms"/>'
+        for c in (0, 1)
         for t in (2, 0, 1)
     )
     assert ome(tmp_path, planes=planes).interval_s == pytest.approx(2.0)

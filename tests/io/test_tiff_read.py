@@ -245,13 +245,16 @@ def test_auto_reads_small_images_at_once_and_large_ones_lazily(tmp_path: Path, m
 def test_a_lazy_image_reads_only_the_plane_that_is_indexed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str | None
 ) -> None:
-    image = io.read(save(tmp_path, metadata={"axes": "TYX"}, compression=compression), lazy=True)
+    path = save(tmp_path, metadata={"axes": "TYX"}, compression=compression, byteorder=">")
+    image = io.read(path, lazy=True)
     numbers: list[int] = []
     read = tiff._Reader.__call__
 
     def watch(self: Any, number: int) -> Any:
         numbers.append(number)
-        return read(self, number)
+        plane = read(self, number)
+        assert plane.dtype.isnative
+        return plane
 
     monkeypatch.setattr(tiff._Reader, "__call__", watch)
     assert image.data.chunks == ((1,) * 5, (20,), (24,))  # type: ignore[attr-defined]  # dask

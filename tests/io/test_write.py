@@ -123,6 +123,8 @@ def test_ome_types_reads_what_was_written(tmp_path: Path) -> None:
     assert pixels.time_increment_unit.value == "s"
     assert [channel.name for channel in pixels.channels] == [channel.name for channel in CHANNELS]
     assert pixels.channels[0].color.as_rgb_tuple(alpha=False) == (255, 0, 127)
+    color = str(tifffile.tiffcomment(tmp_path / "image.ome.tif")).split('Color="')[1].split('"')[0]
+    assert int(color) == 0xFF007FFF - 2**32, "the schema wants a signed number of 32 bits"
     assert pixels.channels[0].emission_wavelength == 525.0
     assert pixels.channels[0].emission_wavelength_unit.value == "nm"
     assert pixels.channels[0].excitation_wavelength == 488.0

@@ -30,7 +30,7 @@ def parse(name: str, text: str) -> Element | None:
     from defusedxml.ElementTree import ParseError, fromstring
 
     try:
-        root: Element = fromstring(text.encode(), forbid_dtd=True)
+        root: Element = fromstring(text, forbid_dtd=True)
     except DefusedXmlException:
         raise InputError(
             f"{name} has OME-XML metadata with a document type or entities, which are not allowed: re-export the file"

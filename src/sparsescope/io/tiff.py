@@ -165,7 +165,6 @@ class _Opened:
     file: TiffFile
     ome: Element | None
     notes: tuple[str, ...]
-    is_ome: bool | None
 
 
 @contextlib.contextmanager
@@ -173,17 +172,11 @@ def _opened(path: Path) -> Iterator[_Opened]:
     """Open a file and parse its OME-XML; tifffile interprets that only after it has proved harmless."""
     import tifffile
 
-    notes: tuple[str, ...] = ()
-    is_ome = None
-    with _explained(path.name, "it is not a readable TIFF"), contextlib.ExitStack() as stack:
-        file = stack.enter_context(tifffile.TiffFile(path))
+    with _explained(path.name, "it is not a readable TIFF"), tifffile.TiffFile(path) as file:
         text = file.ome_metadata
         ome = ome_read.parse(path.name, text) if text else None
-        if text and ome is None:
-            file.close()
-            notes, is_ome = ("the OME-XML metadata are damaged and were ignored",), False
-            file = stack.enter_context(tifffile.TiffFile(path, is_ome=is_ome))
-        yield _Opened(path, file, ome, notes, is_ome)
+        notes = ("the OME-XML metadata are damaged and were ignored",) if text and ome is None else ()
+        yield _Opened(path, file, ome, notes)
 
 
 def _full_series(file: TiffFile) -> list[TiffPageSeries]:
@@ -262,7 +255,6 @@ class _Reader:
 
     path: Path
     index: int
-    is_ome: bool | None
     shape: tuple[int, ...]
     plane_shape: tuple[int, ...]
     stored: np.dtype[Any]
@@ -284,7 +276,6 @@ class _Reader:
         return cls(
             opened.path,
             index,
-            opened.is_ome,
             series.shape,
             tuple(plane) if fits else series.shape,
             stored,
@@ -332,7 +323,7 @@ class _Reader:
         if self._file is None:
             import tifffile
 
-            self._file = tifffile.TiffFile(self.path, is_ome=self.is_ome)
+            self._file = tifffile.TiffFile(self.path)
             weakref.finalize(self, self._file.close)
         return self._file
 

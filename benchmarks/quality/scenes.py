@@ -53,6 +53,8 @@ class Scene:
         What the camera gives: ``offset + electrons / gain``, rounded.
     truth : array (256, 256)
         Photons emitted per pixel, without background and without blur.
+    signal : array (256, 256)
+        The same through the PSF: what the camera would count without noise and background.
     background : array (256, 256)
         Photons per pixel that are not of the structures.
     fwhm_px, offset, gain : float
@@ -66,6 +68,7 @@ class Scene:
     seed: int
     image: Array
     truth: Array
+    signal: Array
     background: Array
     fwhm_px: float
     offset: float
@@ -81,6 +84,11 @@ class Scene:
     def photons(self) -> Array:
         """The frame in photons, background included."""
         return (self.image - self.offset) * self.gain
+
+    @property
+    def noise(self) -> Array:
+        """What in the frame is neither structure nor background, in photons."""
+        return self.photons - self.signal - self.background
 
 
 def splat(canvas: Array, y: Array, x: Array, weight: Array | float) -> None:
@@ -250,7 +258,9 @@ def scene(kind: str, light: float, fwhm_px: float, seed: int) -> Scene:
     background = light * (flat + haze * uneven(rng))
     electrons = rng.poisson(signal * scale + background) + rng.normal(0, READ_NOISE, signal.shape)
     image = np.clip(np.rint(electrons / gain + OFFSET), 0, 65535).astype(np.uint16)
-    return Scene(kind, light, seed, image, truth * scale, background, fwhm_px, OFFSET, gain, haze, psf)
+    return Scene(
+        kind, light, seed, image, truth * scale, signal * scale, background, fwhm_px, OFFSET, gain, haze, psf
+    )  # fmt: skip
 
 
 def scenes(seeds: tuple[int, ...], quick: bool = False) -> Iterator[Scene]:

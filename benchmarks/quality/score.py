@@ -7,6 +7,7 @@ measures: structures that are not there, and the ratio of two rings of known bri
 from __future__ import annotations
 
 import numpy as np
+from scenes import RING_RADIUS, RINGS, Scene
 from scipy import fft, ndimage
 
 Array = np.ndarray
@@ -18,6 +19,8 @@ GOAL_PX = 2.0
 EXTRA_PX = (0.0, 1.0, 1.5, 2.0, 2.5)
 """Blurs of which a result may have the best before PSNR is taken."""
 MARGIN = 16
+SMOOTH = ("empty", "blobs")
+"""Kinds whose fine structure is false."""
 FWHM = 2.35482
 """FWHM of a Gaussian of standard deviation 1."""
 
@@ -91,6 +94,19 @@ class Measures:
         return float((other * self.sharp).sum() / max(size, 1e-30))
 
 
+def measure(scene: Scene, result: Array, measures: Measures | None = None) -> dict[str, float]:
+    """Return every measure that the scene allows; the result is in photons per pixel."""
+    measures = measures or Measures(scene.truth)
+    out = {}
+    if scene.truth.any():
+        out = {"agreement": measures.agreement(result), "psnr": measures.psnr(result)}
+    if scene.kind in SMOOTH:
+        out["false"] = false_structure(result, scene.noise, scene.truth, scene.fwhm_px)
+    if scene.kind == "two_rings":
+        out["ratio"] = ring_ratio(result, RINGS, RING_RADIUS * scene.fwhm_px, scene.fwhm_px)
+    return out
+
+
 def unexplained(values: Array, goal: Array) -> float:
     """Mean square that remains of `goal` (of mean 0) after its best straight-line fit by `values`."""
     level = values.mean()
@@ -101,18 +117,27 @@ def unexplained(values: Array, goal: Array) -> float:
     return float(((goal - slope * values) ** 2).mean())
 
 
-def texture(image: Array, fwhm_px: float) -> float:
-    """Standard deviation of what is finer than six PSF widths, seen at 2 px: the strength of small structures."""
+def texture(image: Array, fwhm_px: float) -> Array:
+    """What is finer than six PSF widths, seen at 2 px, without the border."""
     fine, coarse = (ndimage.gaussian_filter(np.asarray(image, float), w / FWHM) for w in (GOAL_PX, 6 * fwhm_px))
-    return float(inner(fine - coarse).std())
+    return inner(fine - coarse)
 
 
-def false_structure(result: Array, raw: Array, truth: Array, fwhm_px: float) -> float:
-    """Strength of small structures in the result that are not in the truth, in units of the same in the raw frame.
+def false_structure(result: Array, noise: Array, truth: Array, fwhm_px: float) -> float:
+    """Strength of structures in the result that are not in the truth, in units of the raw frame's noise.
 
-    All three in counts; meant for truths without small structures (empty, smooth), where what is small is false.
+    Standard deviation of the texture that no blurred and scaled truth explains, over that of the noise; all in photons.
+    Meant for truths without fine structure (an empty field, smooth blobs), where what is fine is false.
     """
-    return texture(result - truth, fwhm_px) / texture(raw - truth, fwhm_px)
+    found, size = texture(result, fwhm_px), texture(noise, fwhm_px).std()
+    if not truth.any():
+        return float(found.std() / size)
+    left = []
+    for width in (0, 0.5, 0.75, 1, 1.25):
+        real = texture(ndimage.gaussian_filter(truth, width * fwhm_px / FWHM), fwhm_px)
+        slope = (found * real).sum() / (real**2).sum()
+        left.append((found - slope * real).std() / max(slope, 1e-3))
+    return float(min(left) / size)
 
 
 def ring_ratio(result: Array, rings: tuple[tuple[float, float, float], ...], radius: float, fwhm_px: float) -> float:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scenes import DEVELOPMENT, HELD_OUT, KINDS, RING_RADIUS, RINGS, SIDE, scene
+from score import Measures, false_structure, ring_ratio
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from scenes import DEVELOPMENT, HELD_OUT, KINDS, RING_RADIUS, RINGS, SIDE, scene  # noqa: E402
-from score import Measures, false_structure, ring_ratio  # noqa: E402
-
-YARDSTICK = HERE.parents[2] / "shared" / "yardstick.py"
+YARDSTICK = Path(__file__).resolve().parents[3] / "shared" / "yardstick.py"
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +62,14 @@ def test_a_frame_has_the_light_the_offset_and_the_border_light_it_says(kind: str
         assert made.truth.shape == (SIDE, SIDE)
 
 
-def test_false_structure_of_the_raw_frame_is_one_and_of_nothing_is_none() -> None:
-    made = scene("empty", 300, 3.2, 1)
-    raw = made.image - made.offset
-    assert false_structure(raw, raw, made.truth, 3.2) == pytest.approx(1)
-    assert false_structure(np.zeros(raw.shape), raw, made.truth, 3.2) == 0
+@pytest.mark.parametrize("kind", ["empty", "blobs"])
+def test_false_structure_of_the_raw_frame_is_one_and_of_the_truth_none(kind: str) -> None:
+    made = scene(kind, 300, 3.2, 1)
+    assert false_structure(made.photons - made.background, made.noise, made.truth, 3.2) == pytest.approx(1, rel=0.05)
+    assert false_structure(made.signal, made.noise, made.truth, 3.2) < 0.3
+    assert false_structure(0.5 * made.truth, made.noise, made.truth, 3.2) == pytest.approx(0, abs=1e-6)
+    doubled = false_structure(made.truth + 2 * made.noise, made.noise, made.truth, 3.2)
+    assert doubled == pytest.approx(2, rel=0.05)
 
 
 def test_the_two_rings_of_the_truth_are_one_to_a_tenth() -> None:

@@ -1,0 +1,192 @@
+"""How far the noise of neighbouring pixels goes together: 0 as a camera delivers it, more after interpolation."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft as sfft
+
+from .noise_samples import as_frames, quantisation_step
+
+Floats = npt.NDArray[np.floating]
+
+SIZE = 32
+"""Side of the windows whose spectra are averaged, in pixels."""
+SMALLEST = 48
+"""Images less wide have too few windows to measure: radius 0."""
+PREDICTABLE = (0.2, 0.2, 0.5)
+"""Noise counts as independent of pixels beyond 0, 1, 2 px when these explain less of its variance than this; a hole
+7 px wide hides structure as well, so that it takes more to ask for one."""
+WHITE = (0.6, 1.8)
+"""Range of the ratio of the power in the corner of the spectrum to that in the strips beside it for white noise."""
+MOST_PHOTONS = 1e6
+"""No detector collects more photons in a pixel: a lower noise floor was made by filtering or interpolation."""
+REACH = 4
+"""Half-width of the neighbourhood that is used to predict a pixel's noise."""
+
+_along = np.abs(np.fft.fftfreq(SIZE))
+_fy, _fx = np.meshgrid(_along, _along, indexing="ij")
+_frequency = np.hypot(_fy, _fx)
+
+
+def correlation_radius_px(data: Floats, *, fwhm_px: float | None = None) -> int:
+    """Measure how far the noise is correlated between pixels.
+
+    Spectra of small windows are averaged where the image is quiet. A level floor at the highest frequencies, which
+    no optics passes, is white noise: radius 0, whatever the structures do at lower ones. Else the noise's
+    spectrum gives its covariance, and the radius is the smallest for which the pixels further away (in either
+    direction) predict less than a fifth of the noise's variance at a pixel (half, for radius 2): what a held-out
+    block has to cover. Median filters are not recognised: they leave a level floor.
+
+    Parameters
+    ----------
+    data : array, (Y, X) or (T or Z, Y, X)
+        Pixel values in any unit; of a stack, differences of neighbouring frames are used.
+    fwhm_px : float, optional
+        Width of the point spread function in pixels; tells structure from noise where the floor does not.
+
+    Returns
+    -------
+    int
+        0, 1, 2 or 3 (three or more). Images with nothing to measure (constant, under 48 pixels wide) give 0.
+
+    Raises
+    ------
+    InputError
+        If the array has not two or three axes, is empty or has values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.random.default_rng(0).normal(100, 5, (128, 128))
+    >>> correlation_radius_px(frame)
+    0
+    >>> halfway = frame[1:] + frame[:-1]
+    >>> correlation_radius_px(halfway[:, 1:] + halfway[:, :-1])
+    1
+    """
+    frames = as_frames(data)
+    if min(frames.shape[1:]) < SMALLEST:
+        return 0
+    once = _without_repeats(frames)
+    if once is not None:
+        return min(3, 2 * correlation_radius_px(once) + 1)
+    fields = _fields(frames)
+    spectra = np.concatenate([_window_spectra(field) for field in fields])
+    spectra = spectra[spectra[:, _frequency > 0.3].mean(axis=1) > 1e-12 * max(float(np.square(frames).mean()), 1e-300)]
+    if len(spectra) == 0:
+        return 0
+    noise = _noise_spectrum(spectra, frames, fwhm_px)
+    return 0 if noise is None else _radius_of(noise)
+
+
+def _without_repeats(frames: Floats) -> Floats | None:
+    """Every second row and column where the others repeat them (enlarged without interpolation), else None."""
+    for first in (0, 1):
+        cells = frames[:1, first:, first:]
+        cells = cells[:, : cells.shape[1] // 2 * 2, : cells.shape[2] // 2 * 2]
+        kept = cells[:, ::2, ::2]
+        others = (cells[:, 1::2, ::2], cells[:, ::2, 1::2], cells[:, 1::2, 1::2])
+        if np.ptp(kept) > 0 and all(np.array_equal(kept, other) for other in others):
+            return frames[:, first::2, first::2]
+    return None
+
+
+def _fields(frames: Floats) -> list[Floats]:
+    """Up to three planes that hold the noise: differences of neighbouring frames, or the plane itself."""
+    if len(frames) > 1:
+        at = np.unique(np.linspace(0, len(frames) - 2, 3).astype(int))
+        steps = [(frames[i + 1] - frames[i]) * np.float32(np.sqrt(0.5)) for i in at]
+        steps = [step for step in steps if step.any()]
+        if steps:
+            return steps
+    return [frames[0]]
+
+
+def _window_spectra(field: Floats) -> Floats:
+    """Power spectra of overlapping windows, 1 for white noise of variance 1; about 600 windows at most."""
+    field = np.pad(field, [(0, max(0, SIZE - n)) for n in field.shape], mode="symmetric")
+    step = max(SIZE // 2, int(np.ceil(np.sqrt(field.size / 600))))
+    view = np.lib.stride_tricks.sliding_window_view(field, (SIZE, SIZE))[::step, ::step]
+    hann = np.hanning(SIZE + 2)[1:-1]
+    weight = np.outer(hann, hann).astype(np.float32)
+    blocks = view.reshape(-1, SIZE, SIZE).astype(np.float32)
+    blocks = blocks - np.tensordot(blocks, weight / weight.sum(), axes=2)[:, None, None]
+    power = np.abs(sfft.fft2(blocks * weight)) ** 2
+    return np.asarray(power / np.square(weight).sum(), dtype=np.float32)
+
+
+def _noise_spectrum(spectra: Floats, frames: Floats, fwhm_px: float | None) -> Floats | None:
+    """Power spectrum of the noise over one window, or None where it is white."""
+    low = spectra[:, (_frequency > 0.03) & (_frequency < 0.1)].mean(axis=1)
+    order = np.argsort(low, kind="stable")
+    count = min(max(len(order) // 10, 16), len(order))
+    power = spectra[order[:count]].mean(axis=0, dtype=np.float64)
+    floor = float(power[_frequency > 0.55].mean())
+    coarse = floor < 1.5 * quantisation_step(frames) ** 2 / 12
+    signal = float(frames.mean() - np.quantile(frames[0], 0.01))
+    plausible = signal**2 < MOST_PHOTONS * floor
+    flat = _is_flat(power)
+    if flat and plausible and not coarse:
+        return None
+    cutoff = 0.5 if fwhm_px is None else 1.2 / fwhm_px  # the optics' cut-off is about 1.03/FWHM for an Airy pattern
+    if cutoff < 0.35:
+        return _filled(power, cutoff)
+    if _follows_structure(spectra[order], low[order], count) < 0.5:
+        return _filled(power, 0.1)
+    if flat and plausible and _is_8_bit(frames):
+        return None  # coarse steps hide the noise of a raw image and are white themselves
+    return np.asarray(
+        np.minimum(power, 100 * floor)
+    )  # noise cannot be told from structure: taken level up to the band's edge
+
+
+def _is_flat(power: Floats) -> bool:
+    """Whether the highest frequencies, which no optics passes, hold white noise."""
+    ratios = _corner_over_strips(power)
+    return bool((ratios[1] > WHITE[0]).all() and (ratios < WHITE[1]).all())
+
+
+def _corner_over_strips(power: Floats) -> Floats:
+    """Power in the corner of the spectrum over that beside it, in three strips along x and along y."""
+    outer = _along > 0.4
+    corner = power[np.ix_(outer, outer)].mean()
+    strips = np.empty((3, 2))
+    for i, (low, high) in enumerate(((0.12, 0.25), (0.2, 0.35), (0.25, 0.4))):
+        middle = (_along > low) & (_along < high)
+        strips[i] = power[np.ix_(outer, middle)].mean(), power[np.ix_(middle, outer)].mean()
+    return np.asarray(corner / np.maximum(strips, 1e-300))
+
+
+def _follows_structure(spectra: Floats, low: Floats, count: int) -> float:
+    """Growth of the middle frequencies with the low ones from quiet to usual windows: 0 for noise, 1 for structure."""
+    if len(spectra) < 2 * count:
+        return 0.0
+    middle = spectra[:, (_frequency > 0.12) & (_frequency < 0.3)].mean(axis=1)
+    growth = [float(np.median(part[count:]) / max(np.median(part[:count]), 1e-300)) for part in (middle, low)]
+    return float(np.log(max(growth[0], 1.0)) / np.log(max(growth[1], 1.05)))
+
+
+def _is_8_bit(frames: Floats) -> bool:
+    return quantisation_step(frames) == 1 and float(frames.min()) >= 0 and 128 <= float(frames.max()) <= 255
+
+
+def _filled(power: Floats, below: float) -> Floats:
+    """Replace the frequencies that structure may hold by the level of the noise just above them."""
+    level = power[(_frequency >= below) & (_frequency < below + 0.06)].mean()
+    return np.where(_frequency < below, np.minimum(power, level), power)
+
+
+def _radius_of(power: Floats) -> int:
+    """Smallest radius beyond which the other pixels predict little of a pixel's noise (linear prediction)."""
+    covariance = np.fft.ifft2(power + 0.01 * power.mean()).real
+    covariance /= covariance[0, 0]
+    y, x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
+    distance = np.maximum(np.abs(y), np.abs(x))
+    for radius, enough in enumerate(PREDICTABLE):
+        rows, columns = y[distance > radius], x[distance > radius]
+        among = covariance[(rows[:, None] - rows) % SIZE, (columns[:, None] - columns) % SIZE]
+        to_centre = covariance[rows % SIZE, columns % SIZE]
+        if to_centre @ np.linalg.solve(among, to_centre) < enough:
+            return radius
+    return 3

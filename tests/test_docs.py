@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -10,12 +11,16 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+import pywt
 
 import sparsescope
+from sparsescope.preprocess.background import background
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))] if page.is_file()]
+EVERY_PAGE = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 DEMO = Path(sparsescope.__file__).parent / "demo" / "vesicles.ome.tif"
 
 NOT_RUN = re.compile(r"<!-- not run: \S.+ -->")
@@ -52,10 +57,29 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def commands(block: Block) -> list[str]:
-    """Command lines of a console block: what follows ``$``, continued lines joined."""
-    joined = block.text.replace("\\\n", " ")
-    return [line[2:].strip() for line in joined.splitlines() if line.startswith("$ ")]
+def commands(block: Block) -> list[tuple[str, list[str]]]:
+    """Command lines of a console block (what follows ``$``, continued lines joined), each with the output shown."""
+    found: list[tuple[str, list[str]]] = []
+    for line in block.text.replace("\\\n", " ").splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:].strip(), []))
+        elif line.strip():
+            assert found, f"{block.page.name}:{block.line} shows output before the first command: {line!r}"
+            found[-1][1].append(line)
+    return found
+
+
+def missing_from(said: str, shown: list[str]) -> list[str]:
+    """Lines of a page that a program did not print in their order; ``…`` stands for any text, or for any lines."""
+    lines, missing, at = [" ".join(line.split()) for line in said.splitlines()], [], 0
+    for line in shown:
+        pattern = ".*".join(re.escape(part) for part in " ".join(line.split()).split("…"))
+        place = next((i for i in range(at, len(lines)) if re.fullmatch(pattern, lines[i])), None)
+        if place is None:
+            missing.append(line)
+        elif line.strip() != "…":
+            at = place + 1
+    return missing
 
 
 def code_of(page: Path) -> list[str]:
@@ -103,9 +127,9 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, workplace: Pat
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_without_error(page: Path, workplace: Path) -> None:
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page: Path, workplace: Path) -> None:
     for block in blocks(page):
-        for command in commands(block) if block.language == "console" else []:
+        for command, shown in commands(block) if block.language == "console" else []:
             program, *arguments = shlex.split(command, comments=True)
             if program in OTHER_PROGRAMS:
                 continue
@@ -118,6 +142,7 @@ def test_the_commands_of_a_page_run_without_error(page: Path, workplace: Path) -
                 check=False,
             )
             assert done.returncode == 0, f"{page.name}:{block.line}: {command}\n{done.stderr}"
+            assert not missing_from(done.stdout, shown), f"{page.name}:{block.line}: {command} printed\n{done.stdout}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -142,3 +167,82 @@ def test_the_citation_file_names_the_paper_and_states_no_second_version() -> Non
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert "doi: 10.1038/s41587-021-01092-2" in text
     assert "\nversion:" not in text
+
+
+def test_output_that_a_page_shows_is_found_only_in_its_order_and_whole() -> None:
+    said = "one  1\ntwo 2.5 s\nthree\n"
+    assert not missing_from(said, ["one 1", "two …", "three"])
+    assert not missing_from(said, ["one 1", "…", "three"])
+    assert missing_from(said, ["three", "one 1"]) == ["one 1"]
+    assert missing_from(said, ["two"]) == ["two"]
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.name)
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+    assert not [target for target in targets if not (page.parent / target.split("#")[0]).exists()]
+
+
+def test_the_readme_is_short_and_its_picture_small() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    pictures = [ROOT / target for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)]
+    assert pictures
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 300_000
+
+
+def test_the_page_of_parameters_is_what_the_recipe_says() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_recipe_page.py"))["page"]()
+    assert (ROOT / "docs" / "recipe.md").read_text(encoding="utf-8") == made, "run: python docs/make_recipe_page.py"
+
+
+def test_the_rooms_of_the_architecture_page_are_those_that_exist_with_their_ranks() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = {name: int(rank) for name, rank in re.findall(r"^\| `([\w.*]+)` \| (\d) \|", text, re.MULTILINE)}
+    ranks = runpy.run_path(str(ROOT / "tests" / "test_layers.py"))["RANKS"]
+    package = Path(sparsescope.__file__).parent
+    there = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    assert told == {name: rank for name, rank in ranks.items() if name.removesuffix(".*") in there}
+
+
+def deepest_level(plane: np.ndarray) -> tuple[np.ndarray, int]:
+    """Background by the published iteration with the deepest level that PyWavelets calls valid, and that level."""
+    level = pywt.dwt_max_level(min(plane.shape), "db6")
+
+    def low_pass(values: np.ndarray) -> np.ndarray:
+        coefficients = pywt.wavedec2(values, "db6", mode="symmetric", level=level)
+        kept = [coefficients[0], *([tuple(map(np.zeros_like, details)) for details in coefficients[1:]])]
+        return pywt.waverec2(kept, "db6", mode="symmetric")[: plane.shape[0], : plane.shape[1]]
+
+    pulled = plane.copy()
+    for _ in range(3):
+        bound = low_pass(pulled) + np.sqrt(np.abs(pulled)) / 2
+        pulled = np.where(plane > bound, bound, pulled)
+    return low_pass(pulled), level
+
+
+def test_the_figures_of_the_background_are_those_measured() -> None:
+    text = (ROOT / "docs" / "stages.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)² \| ([\d.]+) \| ([\d.]+) \(level (\d)\) \|$", text, re.MULTILINE)
+    assert len(rows) == 2
+    filaments = runpy.run_path(str(ROOT / "tests" / "preprocess" / "test_background.py"))["filaments"]
+    scenes = [filaments(1024, seed) for seed in range(3)]
+    whole = [background(scene, "strong-low-light", scale=1.0, mean=1e30) for scene in scenes]
+    for size, ours, shallow, level in rows:
+        part = (slice(400, 400 + int(size)), slice(300, 300 + int(size)))
+        crops = [scene[part] for scene in scenes]
+        estimates = [background(crop, "strong-low-light", scale=1.0, mean=1e30) for crop in crops]
+        others = [deepest_level(crop) for crop in crops]
+        assert {number for _, number in others} == {int(level)}
+        assert rms(estimates, [full[part] for full in whole]) == pytest.approx(float(ours), abs=6e-4)
+        assert rms([other for other, _ in others], [full[part] for full in whole]) == pytest.approx(
+            float(shallow), abs=6e-4
+        )
+
+
+def rms(values: list[np.ndarray], truths: list[np.ndarray]) -> float:
+    """Root-mean-square difference of each pair, the mean over the pairs."""
+    return float(np.mean([np.sqrt(np.mean((a - b) ** 2)) for a, b in zip(values, truths, strict=True)]))

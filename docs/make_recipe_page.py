@@ -1,0 +1,76 @@
+"""Write docs/recipe.md from sparsescope.recipe, the one place where parameters are defined.
+
+python docs/make_recipe_page.py
+
+tests/test_docs.py fails while the page differs from what this makes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparsescope.recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
+
+PAGE = Path(__file__).with_name("recipe.md")
+
+BEFORE = """\
+# Every parameter
+
+<!-- made by docs/make_recipe_page.py from src/sparsescope/recipe.py: change it there -->
+
+One recipe is the arguments of `Recipe(…)` in Python, the flags of `sparsescope run` (`--sparse-iterations` for
+`sparse_iterations`), a TOML file, and what is written inside every result. A flag wins over the recipe, the recipe over
+the file, and what nobody says takes the default. `"auto"` is accepted wherever a value will later be chosen from the
+image; until then it stands for the fixed value given here, and the table of a run calls its source `default`.
+
+`fidelity`, `sparsity` and `continuity` have the published scale (Zhao et al. 2022): they act on an image whose maximum
+is 1, so settings from papers work as they stand. What each stage does with them is in [stages.md](stages.md).
+
+| parameter | allowed | unit | default | meaning |
+|---|---|---|---|---|
+"""
+
+AFTER = """
+## Files
+
+```console
+$ sparsescope recipe new mine.toml
+$ sparsescope run cell.ome.tif --recipe mine.toml --sparsity 4
+$ sparsescope recipe show cell_sparse.ome.tif
+```
+
+The first line writes a recipe with every parameter below its meaning; the last prints the recipe inside a result, with
+every value filled in. In Python: `Recipe.load("mine.toml")`, `recipe.to_toml()`, `recipe.replace(sparsity=4)`.
+
+A name that is not known, a value out of its range and a number that is not finite are refused, with what is allowed.
+"""
+
+
+def default(name: str) -> str:
+    """Say what a parameter is when nobody says it."""
+    value = Recipe.model_fields[name].default
+    if name == "resolution_um":
+        return f"`auto`: 0.51 λ/NA where the file tells both, else {DEFAULT_RESOLUTION_PX:g} pixels"
+    if name in DEFAULTS:
+        now = DEFAULTS[name]
+        return f"`auto`, for now `{now:g}`" if isinstance(now, float) else f"`auto`, for now `{now}`"
+    return "not used" if value is None else f"`{value}`"
+
+
+def unit(name: str) -> str:
+    """Return the unit of a parameter, or a dash."""
+    extra = Recipe.model_fields[name].json_schema_extra
+    return str(extra["unit"]) if isinstance(extra, dict) and "unit" in extra else "–"
+
+
+def page() -> str:
+    """Return the whole page as Markdown."""
+    rows = [
+        f"| `{name}` | {allowed(name)} | {unit(name)} | {default(name)} | {field.description} |"
+        for name, field in Recipe.model_fields.items()
+    ]
+    return BEFORE + "\n".join(rows) + "\n" + AFTER
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

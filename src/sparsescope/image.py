@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -165,6 +166,17 @@ def check_axes(axes: str, shape: Sequence[int]) -> None:
         raise InputError(f"the image is empty: shape {tuple(shape)} for axes {axes}")
 
 
+def _as_array(value: Any) -> ArrayLike:
+    if isinstance(value, ArrayLike):
+        return value
+    if isinstance(value, str | os.PathLike):
+        raise InputError(f"{os.fspath(value)!r} is not pixels: a file is opened by sparsescope.read(path)")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise InputError("rows of different lengths are no image: give every row the same number of pixels") from None
+
+
 def as_image(
     array: Any,
     axes: str | None = None,
@@ -189,7 +201,7 @@ def as_image(
     Raises
     ------
     InputError
-        If the axes are missing, unknown, or do not fit the shape.
+        If this is no array, or the axes are missing, unknown, or do not fit the shape.
 
     Examples
     --------
@@ -197,7 +209,7 @@ def as_image(
     >>> as_image(np.zeros((5, 2, 8, 8)), axes="ZCYX", pixel_size_um=0.1).axes
     'CZYX'
     """
-    data = array if isinstance(array, ArrayLike) else np.asarray(array)
+    data = _as_array(array)
     if axes is None:
         if data.ndim != 2:
             raise InputError(
@@ -208,7 +220,12 @@ def as_image(
     check_axes(letters, data.shape)
     order = sorted(range(len(letters)), key=lambda i: AXES.index(letters[i]))
     if order != list(range(len(letters))):
-        data = np.transpose(data, order)  # type: ignore[arg-type]  # dispatches to lazily read arrays as well
+        if not hasattr(data, "__array_function__"):
+            raise InputError(
+                f"an array of type {type(data).__name__} cannot be reordered from {axes}: give it with its axes in the "
+                f"order {AXES}, or as a dask array"
+            )
+        data = np.transpose(data, order)  # type: ignore[call-overload]  # dispatches to dask arrays as well
         letters = "".join(letters[i] for i in order)
     spacing = {} if pixel_size_um is None else {"x": pixel_size_um, "y": pixel_size_um}
     if z_step_um is not None:

@@ -137,7 +137,8 @@ def _filled(data: Float32Array, fidelity: float, outer: tuple[slice, slice], own
     stride = padded(width)
     memory = aligned_zeros((rows * FIELDS + scratch + 1) * stride)
     state = memory[: rows * FIELDS * stride].reshape(rows, FIELDS, stride).transpose(1, 0, 2)
-    np.multiply(part, np.float32(fidelity), out=state[0, :, PAD : PAD + width])
+    with np.errstate(over="ignore"):  # told by the outcome; the caller's setting does not reach other threads
+        np.multiply(part, np.float32(fidelity), out=state[0, :, PAD : PAD + width])
     state[1, :, PAD : PAD + width] = part
     state[1, :, PAD - 1] = part[:, 0]
     state[1, :, PAD + width] = part[:, -1]

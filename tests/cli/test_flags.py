@@ -118,6 +118,7 @@ def test_a_recipe_file_that_is_wrong_is_wrong_usage(cli: Cli, cell: Path, tmp_pa
     said = cli("run", cell, "--recipe", file)
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: ")
+    assert "my.toml" in said.err
 
 
 def test_a_new_recipe_holds_every_parameter_and_reads_back_as_the_defaults() -> None:

@@ -66,22 +66,27 @@ class Terminal(io.StringIO):
         return True
 
 
-def on_terminal(monkeypatch: pytest.MonkeyPatch) -> str:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
+def terminal(monkeypatch: pytest.MonkeyPatch, stream: str = "stderr", columns: int = 120) -> Terminal:
+    there = Terminal()
+    monkeypatch.setattr(sys, stream, there)
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    return there
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, *before: At) -> str:
+    there = terminal(monkeypatch)
     with shown("cell[red].tif", quiet=False) as report:
         assert report is not None
-        for i in range(41):
-            report(At("sparse", i, 40))
-    return terminal.getvalue()
+        for step in [*before, *(At("deconvolution", i, 40) for i in range(41))]:
+            report(step)
+    return there.getvalue()
 
 
 def test_a_terminal_shows_a_bar_with_the_file_as_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     text = on_terminal(monkeypatch)
-    assert "cell[red].tif: sparse" in text
+    assert "cell[red].tif: deconvolution" in text
     assert "40/40" in text
     assert "\x1b[3" in text, "in colour"
 
@@ -89,6 +94,30 @@ def test_a_terminal_shows_a_bar_with_the_file_as_it_is_named(monkeypatch: pytest
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[3" not in on_terminal(monkeypatch)
+
+
+def test_the_line_about_compiling_goes_when_the_first_result_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = on_terminal(monkeypatch, At("compiling", 0, 1), At("background", 1, 40))
+    assert "compiling" in text
+    assert "compiling" not in text[text.rindex("\r\x1b[2K") :]
+
+
+def test_sentences_are_broken_at_words_on_a_terminal_and_whole_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "  note: sparsity removed 55 % of the signal: dim structures may be gone; lower --sparsity"
+    say.paragraph(note)
+    say.error(f"{'word ' * 30}end")
+    out, err = capsys.readouterr()
+    assert out == f"{note}\n"
+    assert err == f"error: {'word ' * 30}end\n"
+    shown_out, shown_err = terminal(monkeypatch, "stdout", 60), terminal(monkeypatch, "stderr", 60)
+    say.paragraph(note)
+    say.error(f"{'word ' * 30}end")
+    first, second = shown_out.getvalue().splitlines()
+    assert (len(first) <= 60, first.split()[0], second) == (True, "note:", "    may be gone; lower --sparsity")
+    assert all(len(line) <= 75 for line in shown_err.getvalue().splitlines()), "60 and the colour"
+    assert shown_err.getvalue().count("word") == 30
 
 
 def test_names_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,8 +53,8 @@ COMMANDS = {
         "Deconvolve files; each result goes beside its input.",
         """Writes <stem>_sparse.ome.tif beside each input, or into --out.
 
-        Sizes and axes come from the file; flags go before the recipe, the recipe goes before the file, and what nobody
-        says is chosen or a stated default. A table shows where each number came from; all of it is written into the
+        Sizes and axes come from the file; a flag wins over the recipe, the recipe over the file, and what nobody says
+        is chosen or a stated default. A table shows where each number came from; all of it is written into the
         result, and rerun repeats it.
 
         Exit codes: 0 all went well, 1 some inputs failed (the others are done), 2 wrong usage.""",

@@ -27,6 +27,20 @@ def attempt(action: Callable[[Path], dict[str, Any]], source: Path) -> tuple[dic
         return None, f"unexpected {text}. This is a bug: please report it (SPARSESCOPE_DEBUG=1 shows where it is)"
 
 
+def _named(reason: str, source: Path) -> str:
+    """Return a reason in which the file is named once, with its folder.
+
+    Examples
+    --------
+    >>> path = Path("new") / "cell.tif"
+    >>> _named("cell.tif is cut off", path) == f"{path} is cut off"
+    True
+    """
+    if str(source) in reason:
+        return reason
+    return f"{source}{reason[len(source.name) :]}" if reason.startswith(f"{source.name} ") else f"{source}: {reason}"
+
+
 def go_through(
     sources: Iterable[Path],
     action: Callable[[Path], dict[str, Any]],
@@ -60,7 +74,7 @@ def go_through(
         document, reason = attempt(action, source)
         if document is None:
             failed[str(source)] = reason
-            say.error(reason if str(source) in reason else f"{source}: {reason}")
+            say.error(_named(reason, source))
         else:
             documents.append(document)
     if failed and total > 1:

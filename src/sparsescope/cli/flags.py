@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from ..errors import RecipeError
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
 from .say import number
 
@@ -25,7 +26,7 @@ SAME = Parameter(name="*")
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read a file: what the user says goes before what the file says.
+    """How to read a file: what the user says wins over what the file says.
 
     Parameters
     ----------
@@ -153,10 +154,18 @@ def _value(name: str, text: str) -> Any:
     return text.lower()
 
 
+def load(file: Path) -> Recipe:
+    """Read a recipe from a TOML file; an error names the file."""
+    try:
+        return Recipe.load(file)
+    except RecipeError as error:
+        raise RecipeError(str(error) if str(file) in str(error) else f"{file}: {error}") from None
+
+
 def recipe_of(method: Method | None, file: Path | None) -> tuple[Recipe, dict[str, str]]:
     """Return the recipe of a TOML file and of flags, which go first, and where each given value came from."""
     flags = given(method)
-    base = Recipe() if file is None else Recipe.load(file)
+    base = Recipe() if file is None else load(file)
     recipe = base.replace(**flags)
     origins = dict.fromkeys(base.given, "recipe") | dict.fromkeys(flags, "flag")
     return recipe, {name: source for name, source in origins.items() if name in recipe.given}

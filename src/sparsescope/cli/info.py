@@ -36,7 +36,7 @@ def info(
     files
         TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
     recipe
-        TOML file with the values below; flags go before it.
+        TOML file with the values below; flags win over it.
     json
         Print one JSON document on stdout instead of the tables.
     """
@@ -53,7 +53,7 @@ def info(
         if not json:
             show.header(path, image)
             say.table(_facts(image, values))
-            say.line("  run would use" if planned else f"  run would not start: {say.plain(problem)}")
+            say.paragraph("  run would use" if planned else f"  run would not start: {say.plain(problem)}")
             say.table(show.numbers(image, planned) if planned else show.size_rows(image), indent="    ")
             show.notes(notes)
         return {

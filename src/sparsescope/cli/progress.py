@@ -62,6 +62,8 @@ def _bars(progress: Progress, name: str) -> Callable[[Step], None]:
     def report(step: Step) -> None:
         now = time.monotonic()
         if step.stage not in tasks:
+            if step.stage == "deconvolution" and "compiling" in tasks:  # the first result means that kernels are there
+                progress.remove_task(tasks.pop("compiling"))
             tasks[step.stage] = progress.add_task(f"{say.plain(name)}: {step.stage}", total=step.total, rate="")
             began[step.stage] = now
         elapsed = now - began[step.stage]

@@ -9,7 +9,7 @@ from cyclopts import App
 
 from ..recipe import Recipe
 from . import say
-from .flags import limits
+from .flags import limits, load
 from .rerun import provenance
 
 app = App(name="recipe", help_format="plaintext", result_action="return_value", help_epilogue="")
@@ -27,7 +27,7 @@ def show(file: Path, /) -> int:
     from ..io import read_provenance
 
     is_toml = file.suffix.lower() == ".toml"
-    recipe = Recipe.load(file) if is_toml else Recipe.from_toml(provenance(file, read_provenance(file))["recipe"])
+    recipe = load(file) if is_toml else Recipe.from_toml(provenance(file, read_provenance(file))["recipe"])
     say.line(recipe.to_toml().rstrip())
     return 0
 

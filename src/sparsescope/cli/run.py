@@ -33,7 +33,7 @@ def run(
     files
         TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
     recipe
-        TOML file with the values below; flags go before it. Make one with: sparsescope recipe new.
+        TOML file with the values below; flags win over it. Make one with: sparsescope recipe new.
     threads
         Threads to compute with. [default: all cores]
     json

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, TextIO
@@ -52,9 +53,27 @@ def aside(text: str, style: str = "") -> None:
     console(sys.stderr).print(Text(text, style=style))
 
 
+def paragraph(text: str, style: str = "") -> None:
+    """Print a sentence of results on stdout: broken at words on a terminal, one line elsewhere."""
+    out = console(sys.stdout)
+    out.print(Text(_fitted(text, out), style=style))
+
+
 def error(text: str) -> None:
-    """Print an error on stderr."""
-    console(sys.stderr).print(Text.assemble(("error: ", "bold red"), " ".join(map(plain, text.split()))))
+    """Print an error on stderr, broken at words on a terminal."""
+    out = console(sys.stderr)
+    shown = Text(_fitted(" ".join(map(plain, ["error:", *text.split()])), out))
+    shown.stylize("bold red", 0, len("error:"))
+    out.print(shown)
+
+
+def _fitted(text: str, out: Console) -> str:
+    """Break text at words to the width of a terminal, what follows indented; other readers get it whole."""
+    if not out.is_terminal:
+        return text
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    lines = textwrap.wrap(text, out.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def reason(problem: BaseException) -> str:

@@ -72,7 +72,7 @@ def recipe_rows(recipe: Recipe, sources: Mapping[str, str], fwhm_px: float | Non
 def notes(texts: Iterator[str] | tuple[str, ...] | list[str]) -> None:
     """Print notes, each once."""
     for text in dict.fromkeys(texts):
-        say.line(f"  note: {say.plain(text)}", style="yellow")
+        say.paragraph(f"  note: {say.plain(text)}", style="yellow")
 
 
 def finish(done: Done) -> None:

@@ -67,10 +67,10 @@ def test_a_terminal_without_greek_letters_still_shows_the_help() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of Windows close differently")
 def test_a_reader_that_leaves_early_gets_no_complaint() -> None:
-    line = f"{sys.executable} -m sparsescope cite | head -n 1"
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("If sparsescope helped")
-    assert done.stderr == ""
+    for command in ("cite", "recipe new", "--help"):
+        line = f"{sys.executable} -m sparsescope {command} | true"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
 
 
 def test_cite_names_the_paper_the_licence_the_patent_and_the_image(cli: Cli) -> None:

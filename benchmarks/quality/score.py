@@ -101,7 +101,7 @@ def measure(scene: Scene, result: Array, measures: Measures | None = None) -> di
     if scene.truth.any():
         out = {"agreement": measures.agreement(result), "psnr": measures.psnr(result)}
     if scene.kind in SMOOTH:
-        out["false"] = false_structure(result, scene.noise, scene.truth, scene.fwhm_px)
+        out["false"] = false_structure(result, scene)
     if scene.kind == "two_rings":
         out["ratio"] = ring_ratio(result, RINGS, RING_RADIUS * scene.fwhm_px, scene.fwhm_px)
     return out
@@ -123,20 +123,22 @@ def texture(image: Array, fwhm_px: float) -> Array:
     return inner(fine - coarse)
 
 
-def false_structure(result: Array, noise: Array, truth: Array, fwhm_px: float) -> float:
-    """Strength of structures in the result that are not in the truth, in units of the raw frame's noise.
+def false_structure(result: Array, scene: Scene) -> float:
+    """Strength of fine structures in the result that are not in the truth, in units of the raw frame's noise.
 
-    Standard deviation of the texture that no blurred and scaled truth explains, over that of the noise; all in photons.
-    Meant for truths without fine structure (an empty field, smooth blobs), where what is fine is false.
+    Standard deviation of the texture that neither a blurred and scaled truth nor the background explains, over that of
+    the noise; in photons, the scale of the result taken from the truth. Meant for truths without fine structure (an
+    empty field, smooth blobs), where what is fine is false.
     """
-    found, size = texture(result, fwhm_px), texture(noise, fwhm_px).std()
-    if not truth.any():
-        return float(found.std() / size)
+    width = scene.fwhm_px
+    found, size = texture(result, width).ravel(), texture(scene.noise, width).std()
+    behind = texture(scene.background, width).ravel()
     left = []
-    for width in (0, 0.5, 0.75, 1, 1.25):
-        real = texture(ndimage.gaussian_filter(truth, width * fwhm_px / FWHM), fwhm_px)
-        slope = (found * real).sum() / (real**2).sum()
-        left.append((found - slope * real).std() / max(slope, 1e-3))
+    for blur in (0, 0.5, 0.75, 1, 1.25):
+        real = texture(ndimage.gaussian_filter(scene.truth, blur * width / FWHM), width).ravel()
+        basis = np.stack([real, behind], 1)
+        slopes = np.linalg.lstsq(basis, found)[0]
+        left.append((found - basis @ slopes).std() / (max(slopes[0], 1e-3) if real.any() else 1))
     return float(min(left) / size)
 
 

@@ -63,13 +63,13 @@ def test_a_frame_has_the_light_the_offset_and_the_border_light_it_says(kind: str
 
 
 @pytest.mark.parametrize("kind", ["empty", "blobs"])
-def test_false_structure_of_the_raw_frame_is_one_and_of_the_truth_none(kind: str) -> None:
-    made = scene(kind, 300, 3.2, 1)
-    assert false_structure(made.photons - made.background, made.noise, made.truth, 3.2) == pytest.approx(1, rel=0.05)
-    assert false_structure(made.signal, made.noise, made.truth, 3.2) < 0.3
-    assert false_structure(0.5 * made.truth, made.noise, made.truth, 3.2) == pytest.approx(0, abs=1e-6)
-    doubled = false_structure(made.truth + 2 * made.noise, made.noise, made.truth, 3.2)
-    assert doubled == pytest.approx(2, rel=0.05)
+@pytest.mark.parametrize("light", [300, 3000])
+def test_false_structure_of_the_raw_frame_is_one_and_of_the_truth_none(kind: str, light: float) -> None:
+    made = scene(kind, light, 3.2, 1)
+    assert false_structure(made.photons, made) == pytest.approx(1, rel=0.1)
+    assert false_structure(made.signal, made) < 0.35
+    assert false_structure(0.5 * made.truth, made) == pytest.approx(0, abs=1e-6)
+    assert false_structure(made.truth + 2 * made.noise, made) == pytest.approx(2, rel=0.05)
 
 
 def test_the_two_rings_of_the_truth_are_one_to_a_tenth() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,8 +67,8 @@ def test_a_terminal_without_greek_letters_still_shows_the_help() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of Windows close differently")
-def test_a_reader_that_leaves_early_gets_no_complaint() -> None:
-    for command in ("cite", "recipe new", "--help"):
+def test_a_reader_that_leaves_early_gets_no_complaint(cell: Path) -> None:
+    for command in ("cite", "--help", f"info --json '{cell}'"):
         line = f"{sys.executable} -m sparsescope {command} | true"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
         assert done.stderr == ""

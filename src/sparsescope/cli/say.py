@@ -98,6 +98,7 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> None:
 def as_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; numbers that JSON cannot say become null."""
     sys.stdout.write(json.dumps(_sayable(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()  # so that a reader who has left is met here and not while Python ends
 
 
 def _sayable(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The best that can be had with the truth in hand, computed once and kept in ``.cache``.
 
-    python benchmarks/quality/oracle.py [--held-out] [--seeds N] [--jobs 2]
+    python benchmarks/quality/oracle.py [--held-out] [--seeds N] [--jobs 2] [--detail]
 
 Fills the cache and prints which settings are best, by light and by kind. `best` is a search over the whole published
 method (fidelity × sparsity × Richardson–Lucy iterations) and over Richardson–Lucy alone, with background, offset and
@@ -131,6 +131,17 @@ def best(scene: Scene, what: str) -> Record:
     return {**top, "agreement": max(record["agreement"] for record in records)}
 
 
+def best_one(scene: Scene, what: str) -> Record:
+    """Return the setting of best PSNR, with the agreement of that same setting."""
+    return max(search(scene, what), key=lambda record: record["psnr"])
+
+
+def published(scene: Scene, what: str) -> Record:
+    """Return the published default setting in the grid."""
+    wanted = {"fidelity": 150.0, "sparsity": 10.0, "iterations": 7}
+    return next(record for record in search(scene, what) if wanted.items() <= record.items())
+
+
 def fill(scene: Scene) -> Scene:
     """Put every search of a scene into the cache."""
     if scene.truth.any():
@@ -139,8 +150,8 @@ def fill(scene: Scene) -> Scene:
     return scene
 
 
-def rows(made: list[Scene]) -> Iterator[str]:
-    """Describe the best settings, by light and by kind."""
+def each(made: list[Scene]) -> Iterator[str]:
+    """Describe the best settings, one line per scene and measure."""
     yield "| scene | by | fidelity | sparsity | iterations | agreement | PSNR | raw agreement | raw PSNR |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for scene in made:
@@ -153,18 +164,45 @@ def rows(made: list[Scene]) -> Iterator[str]:
             )
 
 
+def settings(made: list[Scene]) -> Iterator[str]:
+    """Describe the best settings by light, width and kind: fidelity and iterations by geometric mean, and the range."""
+    yield "| scenes | by agreement: fidelity, sparsity, iterations | by PSNR: fidelity, sparsity, iterations |"
+    yield "|---|---|---|"
+    keys: dict[str, Callable[[Scene], Any]] = {
+        " photons": lambda s: s.light, " px": lambda s: s.fwhm_px, " haze": lambda s: s.haze, "": lambda s: s.kind
+    }  # fmt: skip
+    for unit, key in keys.items():
+        for value in sorted({key(scene) for scene in made}):
+            part = [scene for scene in made if key(scene) == value]
+            cells = []
+            for by in ("agreement", "psnr"):
+                tops = [max(search(s, "grid"), key=lambda record, by=by: record[by]) for s in part]
+                f, s, n = (np.array([top[k] for top in tops]) for k in ("fidelity", "sparsity", "iterations"))
+                middles = (np.exp(np.log(f).mean()), s.mean(), np.exp(np.log(n).mean()))
+                cells.append(
+                    ", ".join(
+                        f"{middle:.3g} ({values.min():g}–{values.max():g})"
+                        for middle, values in zip(middles, (f, s, n), strict=True)
+                    )
+                )
+            yield f"| {value}{unit} | " + " | ".join(cells) + " |"
+
+
 def main() -> None:
     """Fill the cache and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--held-out", action="store_true", help="the seeds that tuning has not looked at")
     parser.add_argument("--seeds", type=int, default=1, help="seeds per kind, light and width (default 1)")
     parser.add_argument("--quick", action="store_true", help="half of the scenes: the two widths in turns")
+    parser.add_argument("--detail", action="store_true", help="also two lines per scene")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args()
     seeds = (HELD_OUT if arguments.held_out else DEVELOPMENT)[: arguments.seeds]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         made = [scene for scene in pool.map(fill, scenes(seeds, arguments.quick)) if scene.truth.any()]
-    print("\n".join(rows(made)))
+    print("\n".join(settings(made)))
+    if arguments.detail:
+        print("\n" + "\n".join(each(made)))
 
 
 if __name__ == "__main__":

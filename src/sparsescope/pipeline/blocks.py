@@ -94,15 +94,15 @@ class Planes:
 def halo_planes(continuity: float, fidelity: float) -> int:
     """Return how many planes the priors reach along the axis of continuity.
 
-    A fourth-order penalty of weight λ against data of weight F has the decay length (λ/F)^¼; 24 of them keep the seam
+    A fourth-order penalty of weight λ against data of weight F has the decay length (λ/F)^¼; 32 of them keep the seam
     between blocks of the sparse stage below 1e-3 of the maximum (tests/pipeline/test_streams.py).
 
     Examples
     --------
     >>> halo_planes(0.5, 150.0), halo_planes(1.0, 20.0)
-    (8, 12)
+    (8, 16)
     """
-    return min(MOST_HALO, max(LEAST_HALO, math.ceil(24 * math.sqrt(math.sqrt(continuity / fidelity)))))
+    return min(MOST_HALO, max(LEAST_HALO, math.ceil(32 * math.sqrt(math.sqrt(continuity / fidelity)))))
 
 
 def spans(length: int, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[tuple[slice, slice]]:

@@ -132,7 +132,7 @@ class _Run:
     report: Report
     account: Account = field(default_factory=Account)
     outcomes: list[Outcome] = field(default_factory=list)
-    done: int = 0
+    done: float = 0
     lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -216,15 +216,22 @@ class _Run:
         """Solve the planes of one block together and put those that are kept into the result."""
         recipe, scale = self.plan.recipe, np.float32(levels.scale)
         data, behind = self._prepare(planes, block)
+        kept = int(block.kept.stop - block.kept.start)
         outcomes: list[Outcome] = []
         if has_sparse_stage(recipe):
             net = (data if behind is None else data - behind) / scale
             continuity = float(recipe.continuity) if self.plan.axis else 0.0
             solution = sparse_stage(
-                net if self.plan.axis else net[0], recipe, continuity, engine, partial(self._inside, len(data))
+                net if self.plan.axis else net[0],
+                recipe,
+                continuity,
+                engine,
+                partial(self._inside, kept),
             )
             sparse, model = solution.value.reshape(net.shape) * scale, None
             outcomes.append(solution.outcome)
+            if self.plan.axis:
+                self.done += kept / 2
         else:
             sparse, model = data, behind
         for i in range(block.kept.start, block.kept.stop):
@@ -234,7 +241,7 @@ class _Run:
             with self.lock:
                 self.account.add(plane, value, self.factor**2)
                 self.outcomes += [*outcomes, outcome]
-            self._advance("deconvolution")
+            self._advance("deconvolution", 0.5 if self.plan.axis else 1)
 
     def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
         """Read the planes of a block and their background, in counts on the result's grid."""
@@ -258,15 +265,15 @@ class _Run:
         return value, solution.outcome
 
     def _inside(self, planes: int, done: int, limit: int) -> None:
-        """Report from within a block that is solved as a whole."""
+        """Report from within a block that is solved as a whole: its first stage counts for half of its planes."""
         if self.plan.axis:
-            part = int(planes * done / limit)
-            self.report(Progress("deconvolution", min(self.frames, self.done + part), self.frames, self.unit))
+            part = int(self.done + planes / 2 * done / limit)
+            self.report(Progress("deconvolution", part, self.frames, self.unit))
 
-    def _advance(self, stage: str) -> None:
+    def _advance(self, stage: str, planes: float = 1) -> None:
         with self.lock:
-            self.done += 1
-            self.report(Progress(stage, min(self.done, self.frames), self.frames, self.unit))
+            self.done += planes
+            self.report(Progress(stage, int(self.done), self.frames, self.unit))
 
     def result(self, seconds: float) -> Result:
         """Gather what has been computed."""

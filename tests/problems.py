@@ -169,3 +169,16 @@ def objective(x: Array, data: Array, terms: HessianTerms) -> float:
     for term, weight in hessian_weights(terms.continuity, data.ndim).items():
         value += weight * float(np.abs(dense_second_difference(data.shape, term) @ x.ravel().astype(np.float64)).sum())
     return value + terms.sparsity * float(np.abs(x).sum(dtype=np.float64))
+
+
+def counts(shape: tuple[int, ...], seed: int = 0, peak: float = 400.0, behind: float = 20.0) -> npt.NDArray[np.uint16]:
+    """Photon counts of blobs and points on a dim background, as a camera gives them."""
+    rng = np.random.default_rng(seed)
+    expected = np.full(shape, behind)
+    grids = np.meshgrid(*(np.arange(n) for n in shape[-2:]), indexing="ij")
+    for _ in range(max(2, int(np.prod(shape[-2:])) // 300)):
+        centre, width = [rng.uniform(0, n) for n in shape[-2:]], rng.uniform(1.2, 4)
+        distance = sum((grid - at) ** 2 for grid, at in zip(grids, centre, strict=True))
+        slow = rng.uniform(0.5, 1, shape[:-2])[..., None, None] if len(shape) > 2 else 1.0
+        expected = expected + peak * rng.uniform(0.2, 1) * slow * np.exp(-distance / (2 * width**2))
+    return rng.poisson(expected).astype(np.uint16)

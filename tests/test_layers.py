@@ -24,6 +24,7 @@ RANKS = {
     "io": 3,
     "operators": 1,
     "optics": 3,
+    "presets": 3,  # plain values; the recipe builds on them
     "preprocess": 3,
     "quality": 3,
     "simulate": 4,

@@ -17,6 +17,7 @@ from sparsescope.recipe import DEFAULTS, Background, Recipe, allowed
 values = st.fixed_dictionaries(
     {},
     optional={
+        "intent": st.sampled_from(["cautious", "balanced", "sharp"]),
         "hot_pixels": st.sampled_from(["none", "adaptive"]),
         "background": st.sampled_from(["auto", *get_args(Background)]),
         "upsample": st.sampled_from([1, 2]),
@@ -46,6 +47,7 @@ def test_given_names_what_was_set_on_purpose(given_values: dict[str, Any]) -> No
 
 
 WRONG = [
+    ("intent", "bold", "intent = 'bold' is not allowed: one of cautious, balanced, sharp"),
     ("fidelity", 0, "fidelity = 0 is not allowed: auto, or a number > 0 and <= 1e+06"),
     ("fidelity", 2e6, "auto, or a number > 0 and <= 1e+06"),
     ("fidelity", math.nan, "fidelity = nan is not allowed"),
@@ -81,7 +83,7 @@ def test_every_parameter_has_a_wrong_value_in_that_table() -> None:
 
 
 def test_an_unknown_parameter_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match="unknown parameter 'fidelty'; known are hot_pixels, background, upsample"):
+    with pytest.raises(RecipeError, match="unknown parameter 'fidelty'; known are intent, hot_pixels, background"):
         Recipe(fidelty=150)
 
 
@@ -108,7 +110,7 @@ def test_the_names_and_settings_of_the_issue_are_accepted() -> None:
         deconvolution="rl", deconvolution_iterations=7, hot_pixels="none", upsample=1,
     )  # fmt: skip
     assert recipe.fidelity == 150
-    assert recipe.given == set(Recipe.model_fields) - {"tolerance", "resolution_um"}
+    assert recipe.given == set(Recipe.model_fields) - {"intent", "tolerance", "resolution_um"}
 
 
 def test_a_copy_with_changes_is_checked_and_keeps_what_was_not_set_unset() -> None:

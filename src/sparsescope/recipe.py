@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import RecipeError
+from .presets import named
 
 Auto = Literal["auto"]
 Source = Literal["file", "recipe", "flag", "estimated", "auto", "default"]
@@ -59,6 +60,13 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    intent: Annotated[
+        Literal["cautious", "balanced", "sharp"],
+        Field(
+            description="How the automatic choice weighs safety against sharpness; "
+            "has no effect on values that are set."
+        ),
+    ] = "balanced"
     hot_pixels: Annotated[
         Literal["none", "adaptive"],
         Field(description="Replace hot, dead and not-finite pixels by the median of their neighbours before all else."),
@@ -136,6 +144,23 @@ class Recipe(BaseModel):
             return cls.from_toml(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Recipe:
+        """Return published settings by name, some of them changed; what the source does not set stays automatic.
+
+        Raises
+        ------
+        RecipeError
+            If there is no preset of this name, or a change is out of its range.
+
+        Examples
+        --------
+        >>> recipe = Recipe.preset("published-matlab", sparsity=4)
+        >>> recipe.fidelity, recipe.sparsity, recipe.background
+        (150.0, 4.0, 'auto')
+        """
+        return cls(**{**named(name).values, **changes})
 
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some values changed, checked like a new recipe."""

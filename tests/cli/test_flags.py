@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from sparsescope import Recipe, SparsescopeError
-from sparsescope.cli.flags import Method, given, recipe_of
+from sparsescope.cli.flags import Method, Start, given, recipe_of
 from sparsescope.cli.recipe import commented
+from sparsescope.cli.say import number
+from sparsescope.presets import PRESETS
 
 from .conftest import Cli
 
@@ -29,7 +32,7 @@ def test_every_parameter_of_the_recipe_is_a_flag_with_its_default_and_range(cli:
 
 @for_all(st.floats(1e-3, 1e6), st.floats(0, 1e5), st.integers(0, 1000))
 def test_numbers_on_the_command_line_are_the_numbers_of_the_recipe(f: float, s: float, n: int) -> None:
-    recipe, origins = recipe_of(method(fidelity=repr(f), sparsity=repr(s), sparse_iterations=str(n)), None)
+    recipe, origins = recipe_of(method(fidelity=repr(f), sparsity=repr(s), sparse_iterations=str(n)))
     assert recipe == Recipe(fidelity=f, sparsity=s, sparse_iterations=n)
     assert origins == dict.fromkeys(["fidelity", "sparsity", "sparse_iterations"], "flag")
 
@@ -47,15 +50,39 @@ def test_words_numbers_and_none_mean_what_the_recipe_means() -> None:
 def test_flags_go_before_the_recipe_file_and_each_value_says_its_source(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text('fidelity = 300\nsparsity = 5\nbackground = "none"\n')
-    recipe, origins = recipe_of(method(sparsity="7"), file)
+    recipe, origins = recipe_of(method(sparsity="7"), Start(recipe=file))
     assert recipe == Recipe(fidelity=300, sparsity=7, background="none")
     assert origins == {"fidelity": "recipe", "sparsity": "flag", "background": "recipe"}
+
+
+def test_flags_go_before_the_preset_and_the_source_of_its_values_is_the_recipe() -> None:
+    recipe, origins = recipe_of(method(sparsity="7"), Start(preset="two-photon-nuclei"))
+    assert recipe == Recipe.preset("two-photon-nuclei", sparsity=7)
+    assert origins.pop("sparsity") == "flag"
+    assert origins == dict.fromkeys(recipe.given - {"sparsity"}, "recipe")
+
+
+def test_info_says_which_numbers_a_preset_gives(cli: Cli, cell: Path) -> None:
+    document = cli("info", cell, "--preset", "published-matlab", "--json").document["results"][0]
+    assert document["recipe"]["sparsity"] == 15
+    assert document["sources"]["sparsity"] == "recipe"
+    assert document["sources"]["deconvolution_iterations"] != "recipe"
+
+
+def test_the_list_of_presets_names_each_with_its_values_and_its_source(cli: Cli) -> None:
+    said = cli("recipe", "presets")
+    assert said.code == 0
+    for name, preset in PRESETS.items():
+        part = said.out.split(f"{name}   ", 1)[1].split("source: ", 1)
+        for key, value in preset.values.items():
+            assert re.search(rf"^  {key.replace('_', ' ')} +{number(value)}$", part[0], re.MULTILINE)
+        assert part[1].startswith(preset.source)
 
 
 def test_auto_on_the_command_line_takes_a_value_of_the_recipe_file_back(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text("fidelity = 300")
-    recipe, origins = recipe_of(method(fidelity="auto"), file)
+    recipe, origins = recipe_of(method(fidelity="auto"), Start(recipe=file))
     assert recipe.fidelity == "auto"
     assert origins == {}
 
@@ -94,6 +121,10 @@ def test_a_value_out_of_range_is_wrong_usage_and_says_what_is_allowed(
         (["run", "x.tif", "--dtype", "float16"], "float32"),
         (["run", "x.tif", "--overwrite", "--skip-existing"], "exclude each other"),
         (["run", "x.tif", "--threads", "0"], "--threads 0"),
+        (["run", "x.tif", "--recipe", "no.toml", "--preset", "neurons"], "--recipe and --preset exclude each other"),
+        (["run", "x.tif", "--preset", "neuron"], "did you mean neurons?"),
+        (["info", "x.tif", "--preset", "2d-sim-actin"], "there is no preset '2d-sim-actin': known are published"),
+        (["run", "x.tif", "--intent", "bold"], "one of cautious, balanced, sharp"),
         (["run", "x.tif", "--recipe", "no.toml"], "cannot read the recipe no.toml"),
         (["info"], "no file given"),
         (["rerun"], "RESULT"),

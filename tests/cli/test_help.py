@@ -38,7 +38,9 @@ def test_the_version_is_that_of_the_package(cli: Cli) -> None:
     assert cli("--version").out == f"sparsescope {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["recipe", "show"], ["recipe", "new"]])
+@pytest.mark.parametrize(
+    "command", [[name] for name in COMMANDS] + [["recipe", "show"], ["recipe", "new"], ["recipe", "presets"]]
+)
 def test_every_command_has_a_help_that_explains_each_flag(cli: Cli, command: list[str]) -> None:
     said = cli(*command, "--help")
     assert said.code == 0

@@ -76,7 +76,7 @@ COMMANDS = {
     "recipe": Command(
         "sparsescope.cli.recipe:app",
         "COMMAND",
-        "Show the recipe inside a result, or write a new one.",
+        "Show the recipe of a result, write one, list presets.",
         "A recipe is a TOML file with every parameter. Edit it, then: sparsescope run FILE --recipe THIS.toml",
     ),
     "rerun": Command(

@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 
 from ..errors import RecipeError
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
+from .exits import UsageError
 from .say import number
 
 if TYPE_CHECKING:
@@ -53,6 +54,22 @@ class Reading:
         from ..io import read
 
         return read(path, **dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Which values to start from; flags win over them.
+
+    Parameters
+    ----------
+    recipe : Path, optional
+        TOML file with the values below; flags win over it. Make one with: sparsescope recipe new.
+    preset : str, optional
+        Published settings by name, instead of a recipe; flags win over them. List: sparsescope recipe presets.
+    """
+
+    recipe: Annotated[Path | None, Parameter(group=METHOD_GROUP)] = None
+    preset: Annotated[str | None, Parameter(group=METHOD_GROUP)] = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,7 @@ else:
     )
 
 
-READING, METHOD, WRITING = Reading(), Method(), Writing()
+READING, START, METHOD, WRITING = Reading(), Start(), Method(), Writing()
 """Nothing said: the defaults of commands."""
 
 
@@ -162,10 +179,15 @@ def load(file: Path) -> Recipe:
         raise RecipeError(str(error) if str(file) in str(error) else f"{file}: {error}") from None
 
 
-def recipe_of(method: Method | None, file: Path | None) -> tuple[Recipe, dict[str, str]]:
-    """Return the recipe of a TOML file and of flags, which go first, and where each given value came from."""
+def recipe_of(method: Method | None, start: Start = START) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe of a file or a preset and of flags, which go first, and where each given value came from."""
+    if start.recipe is not None and start.preset is not None:
+        raise UsageError("--recipe and --preset exclude each other: use one of them, and flags for what differs")
     flags = given(method)
-    base = Recipe() if file is None else load(file)
+    if start.preset is not None:
+        base = Recipe.preset(start.preset)
+    else:
+        base = Recipe() if start.recipe is None else load(start.recipe)
     recipe = base.replace(**flags)
     origins = dict.fromkeys(base.given, "recipe") | dict.fromkeys(flags, "flag")
     return recipe, {name: source for name, source in origins.items() if name in recipe.given}

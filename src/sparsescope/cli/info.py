@@ -13,7 +13,7 @@ from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK
 from .files import collect
-from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, Method, Reading, recipe_of
+from .flags import METHOD, OUTPUT, READING, SAME, START, Method, Reading, Start, recipe_of
 
 if TYPE_CHECKING:
     from ..image import Image
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def info(
     *files: Path,
     reading: Annotated[Reading, SAME] = READING,
-    recipe: Annotated[Path | None, Parameter(group=METHOD_GROUP)] = None,
+    start: Annotated[Start, SAME] = START,
     method: Annotated[Method, SAME] = METHOD,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
@@ -35,14 +35,12 @@ def info(
     ----------
     files
         TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
-    recipe
-        TOML file with the values below; flags win over it.
     json
         Print one JSON document on stdout instead of the tables.
     """
     from ..report.survey import survey
 
-    settings, origins = recipe_of(method, recipe)
+    settings, origins = recipe_of(method, start)
     found = collect(files)
 
     def one(path: Path) -> dict[str, Any]:

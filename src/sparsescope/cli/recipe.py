@@ -1,4 +1,4 @@
-"""``sparsescope recipe``: show the recipe inside a result, write a new one."""
+"""``sparsescope recipe``: show the recipe inside a result, write a new one, list published settings."""
 
 from __future__ import annotations
 
@@ -51,6 +51,21 @@ def new(file: Path | None = None, /) -> int:
         with replacing(file) as out:
             out.write(f"{commented()}\n".encode())
         say.line(say.plain(file), style="green")
+    return 0
+
+
+@app.command
+def presets() -> int:
+    """List published settings by name: what they were used for, their values, and where the numbers stand.
+
+    Use one with: sparsescope run FILE --preset NAME. Flags win over it; what it does not set is chosen as always.
+    """
+    from ..presets import PRESETS
+
+    for name, preset in PRESETS.items():
+        say.line(f"{name}   {preset.about}", style="bold")
+        say.table([(key.replace("_", " "), say.number(value)) for key, value in preset.values.items()])
+        say.paragraph(f"  source: {preset.source}")
     return 0
 
 

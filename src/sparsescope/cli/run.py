@@ -11,7 +11,7 @@ from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK, UsageError
 from .files import collect, make_folder, targets
-from .flags import METHOD, METHOD_GROUP, OUTPUT, READING, SAME, WRITING, Method, Reading, Writing, recipe_of
+from .flags import METHOD, OUTPUT, READING, SAME, START, WRITING, Method, Reading, Start, Writing, recipe_of
 from .jobs import Job
 from .work import work
 
@@ -19,7 +19,7 @@ from .work import work
 def run(
     *files: Path,
     reading: Annotated[Reading, SAME] = READING,
-    recipe: Annotated[Path | None, Parameter(group=METHOD_GROUP)] = None,
+    start: Annotated[Start, SAME] = START,
     method: Annotated[Method, SAME] = METHOD,
     writing: Annotated[Writing, SAME] = WRITING,
     threads: Annotated[int | None, Parameter(group=OUTPUT)] = None,
@@ -32,8 +32,6 @@ def run(
     ----------
     files
         TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
-    recipe
-        TOML file with the values below; flags win over it. Make one with: sparsescope recipe new.
     threads
         Threads to compute with. [default: all cores]
     json
@@ -45,7 +43,7 @@ def run(
         raise UsageError("--overwrite and --skip-existing exclude each other: use one of them")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: allowed is a whole number from 1")
-    settings, origins = recipe_of(method, recipe)
+    settings, origins = recipe_of(method, start)
     found = collect(files)
     places = targets(found.files, writing.out)
     if writing.out is not None:

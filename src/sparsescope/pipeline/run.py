@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -41,6 +42,7 @@ def deconvolve(
     engine: str = "auto",
     threads: int | None = None,
     origins: Mapping[str, str] | None = None,
+    scale: float | None = None,
     on_progress: Report | None = None,
 ) -> Result:
     """Deconvolve an image by two-stage sparse deconvolution, counts in and counts out.
@@ -63,6 +65,9 @@ def deconvolve(
         Processor threads; all that the process may use when left out. The result does not depend on it.
     origins : mapping, optional
         Source to state for recipe values that were set (``"flag"`` or ``"recipe"``), by name.
+    scale : float, optional
+        Counts that are 1 to `fidelity` and `sparsity`; the largest value above the background when left out. For a
+        part of an image give the value of the whole, so that the same recipe does the same to both.
     on_progress : callable, optional
         Called with a Progress now and then.
 
@@ -96,7 +101,9 @@ def deconvolve(
     report: Report = on_progress or (lambda _: None)
     if not compute.ready():
         report(Progress("compiling", 0, 1, "kernels"))
-    run = _Run(image, planned, compute, report)
+    if scale is not None and not (math.isfinite(scale) and scale > 0):
+        raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
+    run = _Run(image, planned, compute, report, scale)
     for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
         run.channel(channel)
     return run.result(time.perf_counter() - started)
@@ -130,6 +137,7 @@ class _Run:
     plan: Plan
     engine: Engine
     report: Report
+    scale: float | None = None
     account: Account = field(default_factory=Account)
     outcomes: list[Outcome] = field(default_factory=list)
     done: float = 0
@@ -162,6 +170,8 @@ class _Run:
             for _ in planes.all():
                 self._advance("deconvolution")
             return
+        if self.scale is not None:
+            levels = replace(levels, scale=self.scale)
         sizes = self.image.sizes
         voxels = sizes["Y"] * sizes["X"] * self.factor**2
         recipe = self.plan.recipe

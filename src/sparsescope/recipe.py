@@ -17,21 +17,32 @@ Source = Literal["file", "recipe", "flag", "estimated", "auto", "default"]
 """Where a value came from: image file, recipe, flag or argument, measured in the data, chosen, documented default."""
 
 DEFAULTS: dict[str, Any] = {
-    "background": "weak-high-light",
+    "background": "flat",
     "fidelity": 150.0,
     "sparsity": 10.0,
     "continuity": 0.5,
     "sparse_iterations": 100,
     "deconvolution_iterations": 7,
 }
-"""What ``"auto"`` stands for while a parameter is not yet chosen from the image (the published default settings)."""
+"""What ``"auto"`` stands for where nothing can be chosen from the image: the published settings, less a flat offset."""
 
 DEFAULT_RESOLUTION_PX = 3.0
 """Width of the PSF in pixels taken when neither the recipe nor the file's optics say it."""
 
 Background = Literal[
-    "none", "weak-high-light", "strong-high-light", "weak-low-light", "medium-low-light", "strong-low-light"
+    "none",
+    "flat",
+    "smooth-wide",
+    "smooth-40",
+    "smooth-20",
+    "smooth-12",
+    "weak-high-light",
+    "strong-high-light",
+    "weak-low-light",
+    "medium-low-light",
+    "strong-low-light",
 ]
+"""Nothing; a low percentile over the plane or over windows of so many PSF widths; or the published wavelet modes."""
 
 
 def _unit(unit: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def work(job: Job) -> Done:
         show.header(job.source, image)
         say.table(show.numbers(image, planned))
     with shown(job.source.name, quiet=job.quiet) as report:
-        result = deconvolve(image, job.recipe, threads=job.threads, origins=job.origins, on_progress=report)
+        result = deconvolve(image, planned=planned, threads=job.threads, on_progress=report)
     written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
     notes += write(job.target, _with_flags(result.image, job.reading), dtype=dtype, overwrite=job.writing.overwrite)
     if job.writing.save_background and result.background is None:

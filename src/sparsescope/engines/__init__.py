@@ -44,6 +44,9 @@ class Iteration(Protocol):
 class PublishedIteration(Iteration, Protocol):
     """The published iteration, with its exactly sparse split variable."""
 
+    def forget(self, hidden: npt.NDArray[np.bool_]) -> None:
+        """Take the present estimate for the data where `hidden` is set: repeated, it solves without those data."""
+
     def split(self) -> Float32Array:
         """Return the split variable d of the identity term: the soft-thresholded estimate, with exact zeros."""
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..operators import hessian_weights, laplacian_bound
 from . import (
@@ -151,6 +152,7 @@ class PublishedPlane:
         self.polynomial, self.centre = polynomial[0], np.float32(polynomial[1])
         self.degree = len(self.polynomial) - 1
         self.threads = threads
+        self.fidelity = np.float32(terms.fidelity)
         s = terms.sparsity
         self.weights = np.array([terms.fidelity - s + s * s, s], np.float32)
         each = _pool(threads).map if threads > 1 else map
@@ -176,6 +178,11 @@ class PublishedPlane:
     def estimate(self) -> Float32Array:
         g = self.tiling.gather(1)
         return np.maximum(g, 0, out=g)
+
+    def forget(self, hidden: npt.NDArray[np.bool_]) -> None:
+        for tile in self.tiling.tiles:
+            part, inner = hidden[tile.outer], slice(PAD, PAD + tile.width)
+            tile.state[0, :, inner][part] = self.fidelity * np.maximum(tile.state[1, :, inner][part], 0)
 
     def split(self) -> Float32Array:
         v = self.tiling.gather(1)
@@ -219,6 +226,7 @@ class PublishedVolume(_Volume):
         super().__init__(data, kernels_volume.FIELDS, threads)
         self.polynomial, self.centre = polynomial[0], np.float32(polynomial[1])
         s = terms.sparsity
+        self.fidelity = np.float32(terms.fidelity)
         self.keep, self.s = np.float32(terms.fidelity - s + s * s), np.float32(s)
         self.deep = np.float32(math.sqrt(terms.continuity))
         self.weights = np.array(list(hessian_weights(terms.continuity, 3).values()), np.float32)
@@ -248,6 +256,9 @@ class PublishedVolume(_Volume):
 
     def estimate(self) -> Float32Array:
         return np.maximum(self.field(1), 0)
+
+    def forget(self, hidden: npt.NDArray[np.bool_]) -> None:
+        self.field(0)[hidden] = self.fidelity * np.maximum(self.field(1)[hidden], 0)
 
     def split(self) -> Float32Array:
         v: Float32Array = self.field(1) + self.field(9)

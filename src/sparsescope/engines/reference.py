@@ -97,6 +97,9 @@ class Published:
     def estimate(self) -> Float32Array:
         return np.maximum(self.g, 0).astype(np.float32)
 
+    def forget(self, hidden: npt.NDArray[np.bool_]) -> None:
+        self.data = np.where(hidden, np.maximum(self.g, 0), self.data)
+
     def split(self) -> Float32Array:
         v = self.g + self.identity
         return np.maximum(v - np.clip(v, -1, 1), 0).astype(np.float32)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..engines import Engine, pick
 from ..errors import InputError, RecipeError
 from ..image import Image
 from ..optics.gaussian import fwhm_from_optics_um
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, Source
+from ..tuning import Choice
+from .automatic import automatic
 
 MIN_STACK = 3
 """Planes along z or t below which they are treated one by one, as published."""
@@ -38,6 +42,10 @@ class Plan:
         Axis along which continuity acts, ``"Z"`` or ``"T"``; None when planes are treated one by one.
     notes : tuple of str
         What the user should know.
+    channels : tuple of Recipe
+        One recipe per channel; they differ only in what was chosen from the image, and `recipe` is the first.
+    tuning : tuple of Choice or None
+        How each channel's values were chosen, with every setting that was tried.
     """
 
     recipe: Recipe
@@ -46,6 +54,12 @@ class Plan:
     fwhm_yx_px: tuple[float, float] | None
     axis: str | None
     notes: tuple[str, ...] = ()
+    channels: tuple[Recipe, ...] = ()
+    tuning: tuple[Choice | None, ...] = ()
+
+    def of(self, channel: int | None) -> Recipe:
+        """Return the recipe of one channel."""
+        return self.channels[channel or 0] if self.channels else self.recipe
 
 
 def plan(
@@ -54,8 +68,9 @@ def plan(
     *,
     resolution_um: float | None = None,
     origins: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
 ) -> Plan:
-    """Resolve every parameter of a run without computing it.
+    """Resolve every parameter of a run, choosing what is open from the image.
 
     Parameters
     ----------
@@ -67,6 +82,8 @@ def plan(
         Width (FWHM) of the PSF in µm; wins over the recipe.
     origins : mapping, optional
         Source to state for values that were set: ``"flag"`` or ``"recipe"`` by parameter name.
+    engine : Engine, optional
+        What computes the trials; the automatic engine when left out.
 
     Raises
     ------
@@ -80,8 +97,8 @@ def plan(
     >>> import numpy as np
     >>> from sparsescope.image import as_image
     >>> made = plan(as_image(np.ones((64, 64)), pixel_size_um=0.065), Recipe(fidelity=200), resolution_um=0.26)
-    >>> made.recipe.fidelity, made.sources["fidelity"], made.sources["sparsity"], made.fwhm_px
-    (200.0, 'recipe', 'default', 4.0)
+    >>> made.recipe.fidelity, made.sources["fidelity"], made.recipe.sparsity, made.sources["sparsity"], made.fwhm_px
+    (200.0, 'recipe', 10.0, 'default', 4.0)
     """
     recipe = recipe or Recipe()
     origins = dict(origins or {})
@@ -93,12 +110,12 @@ def plan(
         name: origins.get(name, "recipe") if name in recipe.given else "default"  # type: ignore[misc]
         for name in Recipe.model_fields
     }
-    filled: dict[str, Any] = {n: v for n, v in DEFAULTS.items() if getattr(recipe, n) == "auto"}
+    filled: dict[str, Any] = {}
+    if recipe.sparse_iterations == "auto":
+        filled["sparse_iterations"] = DEFAULTS["sparse_iterations"]
     notes: list[str] = []
     fwhm_px = fwhm_yx = None
-    if recipe.deconvolution == "none":
-        filled.update({} if recipe.resolution_um != "auto" else {"resolution_um": "auto"})
-    else:
+    if recipe.deconvolution != "none":
         size, source, note = _resolution(image, recipe)
         filled["resolution_um"] = size
         if "resolution_um" not in recipe.given:
@@ -106,8 +123,32 @@ def plan(
         notes += note
         fwhm_px, fwhm_yx = _in_pixels(image, size, recipe.upsample)
         notes += _sampling(fwhm_px, size)
-    resolved = Recipe(**{**recipe.model_dump(), **filled})
-    return Plan(resolved, sources, fwhm_px, fwhm_yx, _axis(image, resolved), tuple(notes))
+    partly = Recipe(**{**recipe.model_dump(), **filled})
+    channels, tuning = _chosen(image, partly, fwhm_yx, engine, sources, notes)
+    axis = next((a for a in map(partial(axis_of, image), channels) if a), None)
+    return Plan(channels[0], sources, fwhm_px, fwhm_yx, axis, tuple(dict.fromkeys(notes)), channels, tuning)
+
+
+def _chosen(
+    image: Image,
+    recipe: Recipe,
+    fwhm_yx: tuple[float, float] | None,
+    engine: Engine | None,
+    sources: dict[str, Source],
+    notes: list[str],
+) -> tuple[tuple[Recipe, ...], tuple[Choice | None, ...]]:
+    """Recipe of each channel with everything that was open chosen; sources and notes are added to."""
+    recipes, tuning = [], []
+    grid = None if fwhm_yx is None else (fwhm_yx[0] / recipe.upsample, fwhm_yx[1] / recipe.upsample)
+    compute = engine or pick()
+    for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
+        values, choice, said = automatic(image, recipe, grid, compute, channel)
+        recipes.append(Recipe(**{**recipe.model_dump(), **values}))
+        tuning.append(choice)
+        notes += [text if channel is None else f"channel {channel}: {text}" for text in said]
+        if choice is not None:
+            sources.update(dict.fromkeys(values, "auto"))
+    return tuple(recipes), tuple(tuning)
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
@@ -166,7 +207,7 @@ def _sampling(fwhm_px: float, size_um: float) -> list[str]:
     return []
 
 
-def _axis(image: Image, recipe: Recipe) -> str | None:
+def axis_of(image: Image, recipe: Recipe) -> str | None:
     """Axis of the continuity prior: Z where there is one, else T; none for few planes or no weight."""
     if recipe.continuity == 0 or (recipe.sparse_iterations == 0 and recipe.tolerance is None):
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..image import Image
 from ..recipe import Recipe, Source
+from ..tuning import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Result:
         What the user should know, in plain words.
     measures : dict of str to float
         Figures measured on the way: parts of the sum removed by each stage, in percent.
+    tuning : tuple of Choice or None
+        How the automatic values of each channel were found: every setting that was tried, with its score.
     """
 
     image: Image
@@ -65,3 +68,4 @@ class Result:
     outcome: str
     notes: tuple[str, ...]
     measures: Mapping[str, float]
+    tuning: tuple[Choice | None, ...] = ()

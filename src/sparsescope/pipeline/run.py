@@ -19,7 +19,7 @@ from ..recipe import Recipe
 from ..solvers.loop import Outcome
 from .account import Account, Sums, total
 from .blocks import LARGEST, Block, Index, Planes, halo_planes
-from .plan import Plan, plan
+from .plan import Plan, axis_of, plan
 from .provenance import provenance
 from .result import Progress, Result
 from .stages import Deconvolver, Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
@@ -30,7 +30,7 @@ NOTHING_LEFT = 1e-6
 """Part of the data's largest value below which what the background leaves is rounding, not signal."""
 
 
-def deconvolve(
+def deconvolve(  # noqa: PLR0913
     image: Image | Any,
     recipe: Recipe | None = None,
     *,
@@ -43,6 +43,7 @@ def deconvolve(
     threads: int | None = None,
     origins: Mapping[str, str] | None = None,
     scale: float | None = None,
+    planned: Plan | None = None,
     on_progress: Report | None = None,
 ) -> Result:
     """Deconvolve an image by two-stage sparse deconvolution, counts in and counts out.
@@ -68,6 +69,8 @@ def deconvolve(
     scale : float, optional
         Counts that are 1 to `fidelity` and `sparsity`; the largest value above the background when left out. For a
         part of an image give the value of the whole, so that the same recipe does the same to both.
+    planned : Plan, optional
+        What :func:`plan` returned for this image; then nothing is chosen again, and the recipe is taken from it.
     on_progress : callable, optional
         Called with a Progress now and then.
 
@@ -92,15 +95,16 @@ def deconvolve(
     >>> frame = np.random.default_rng(0).poisson(20, (64, 64)).astype("uint16")
     >>> result = deconvolve(frame, Recipe(sparse_iterations=10), pixel_size_um=0.065, resolution_um=0.2)
     >>> result.image.data.dtype, result.image.axes, result.sources["fidelity"]
-    (dtype('float32'), 'YX', 'default')
+    (dtype('float32'), 'YX', 'auto')
     """
     started = time.perf_counter()
     image = _as_image(image, axes, pixel_size_um, z_step_um, interval_s)
-    planned = plan(image, recipe, resolution_um=resolution_um, origins=origins)
     compute = pick(engine, threads)
     report: Report = on_progress or (lambda _: None)
     if not compute.ready():
         report(Progress("compiling", 0, 1, "kernels"))
+    if planned is None:
+        planned = plan(image, recipe, resolution_um=resolution_um, origins=origins, engine=compute)
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
     run = _Run(image, planned, compute, report, scale)
@@ -145,13 +149,19 @@ class _Run:
 
     def __post_init__(self) -> None:
         recipe, sizes = self.plan.recipe, self.image.sizes
+        self.recipe, self.axis = recipe, self.plan.axis
         self.factor = recipe.upsample
         finer_sizes = {a: n * (self.factor if a in "YX" else 1) for a, n in sizes.items()}
         self.out = np.empty(tuple(finer_sizes.values()), np.float32)
-        wanted = recipe.background != "none"
+        wanted = any(r.background != "none" for r in (recipe, *self.plan.channels))
         self.background = np.zeros(self.image.shape, np.float32) if wanted else None
         self.frames = int(np.prod([n for a, n in sizes.items() if a not in "YX"]))
-        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px)
+
+    @property
+    def grid(self) -> tuple[float, float] | None:
+        """Width of the PSF along y and x in pixels of the input."""
+        wide = self.plan.fwhm_yx_px
+        return None if wide is None else (wide[0] / self.factor, wide[1] / self.factor)
 
     @property
     def unit(self) -> str:
@@ -159,7 +169,10 @@ class _Run:
 
     def channel(self, channel: int | None) -> None:
         """Process one channel from its levels to its result."""
-        planes = Planes(self.image, channel, self.plan.recipe.hot_pixels)
+        self.recipe = recipe = self.plan.of(channel)
+        self.axis = axis_of(self.image, recipe)
+        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px)
+        planes = Planes(self.image, channel, recipe.hot_pixels)
         levels = self._levels(planes)
         if levels.scale <= 0:
             which = "" if channel is None else f"channel {channel}: "
@@ -174,10 +187,9 @@ class _Run:
             levels = replace(levels, scale=self.scale)
         sizes = self.image.sizes
         voxels = sizes["Y"] * sizes["X"] * self.factor**2
-        recipe = self.plan.recipe
         halo = halo_planes(float(recipe.continuity), float(recipe.fidelity))
-        blocks = list(planes.blocks(self.plan.axis, voxels, halo))
-        if self.plan.axis is None:
+        blocks = list(planes.blocks(self.axis, voxels, halo))
+        if self.axis is None:
             self.engine.each(lambda engine, block: self._block(planes, levels, block, engine), blocks)
         else:
             for block in blocks:
@@ -205,9 +217,10 @@ class _Run:
 
         def look(engine: Engine, i: int) -> None:  # noqa: ARG001
             plane, _ = planes.read(indices[i])
-            behind = estimate_background(plane, self.plan.recipe, levels)
-            assert behind is not None
+            behind = estimate_background(plane, self.recipe, levels, self.grid)
             assert self.background is not None
+            if behind is None:
+                behind = np.zeros_like(plane)
             self.background[self._place(indices[i], planes)] = behind
             tops[i] = float((plane - behind).max())
             self._advance("background")
@@ -224,15 +237,15 @@ class _Run:
 
     def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
         """Solve the planes of one block together and put those that are kept into the result."""
-        recipe, scale = self.plan.recipe, np.float32(levels.scale)
+        recipe, scale = self.recipe, np.float32(levels.scale)
         data, behind = self._prepare(planes, block)
         kept = int(block.kept.stop - block.kept.start)
         outcomes: list[Outcome] = []
         if has_sparse_stage(recipe):
             net = (data if behind is None else data - behind) / scale
-            continuity = float(recipe.continuity) if self.plan.axis else 0.0
+            continuity = float(recipe.continuity) if self.axis else 0.0
             solution = sparse_stage(
-                net if self.plan.axis else net[0],
+                net if self.axis else net[0],
                 recipe,
                 continuity,
                 engine,
@@ -240,7 +253,7 @@ class _Run:
             )
             sparse, model = solution.value.reshape(net.shape) * scale, None
             outcomes.append(solution.outcome)
-            if self.plan.axis:
+            if self.axis:
                 self.done += kept / 2
         else:
             sparse, model = data, behind
@@ -251,7 +264,7 @@ class _Run:
             with self.lock:
                 self.account.add(plane, value, self.factor**2)
                 self.outcomes += [*outcomes, outcome]
-            self._advance("deconvolution", 0.5 if self.plan.axis else 1)
+            self._advance("deconvolution", 0.5 if self.axis else 1)
 
     def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
         """Read the planes of a block and their background, in counts on the result's grid."""
@@ -276,7 +289,7 @@ class _Run:
 
     def _inside(self, planes: int, done: int, limit: int) -> None:
         """Report from within a block that is solved as a whole: its first stage counts for half of its planes."""
-        if self.plan.axis:
+        if self.axis:
             part = int(self.done + planes / 2 * done / limit)
             self.report(Progress("deconvolution", part, self.frames, self.unit))
 
@@ -296,5 +309,5 @@ class _Run:
         return Result(
             image.replace(data=self.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),
             recipe, self.plan.sources, behind, self.engine.describe(), seconds, outcome.value, notes,
-            self.account.measures(),
+            self.account.measures(), self.plan.tuning,
         )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engines import Engine, Float32Array, HessianTerms
 from ..optics.gaussian import gaussian_kernel1d
 from ..preprocess.background import background
+from ..preprocess.haze import MODES as HAZES
+from ..preprocess.haze import haze
 from ..preprocess.upsample import upsample
-from ..recipe import Recipe
+from ..recipe import DEFAULT_RESOLUTION_PX, Recipe
 from ..solvers.landweber import Landweber
 from ..solvers.loop import Outcome, Solution, solve
 from ..solvers.richardson_lucy import RichardsonLucy
@@ -33,10 +36,15 @@ class Levels:
     scale: float = 1.0
 
 
-def estimate_background(plane: Float32Array, recipe: Recipe, levels: Levels) -> Float32Array | None:
-    """Background of a plane in counts, or None when none is wanted."""
+def estimate_background(
+    plane: Float32Array, recipe: Recipe, levels: Levels, fwhm_yx_px: tuple[float, float] | None
+) -> Float32Array | None:
+    """Background of a plane in counts, or None when none is wanted; `fwhm_yx_px` on the grid of the plane."""
     if recipe.background == "none" or levels.maximum <= 0:
         return None
+    if recipe.background in HAZES:
+        width = DEFAULT_RESOLUTION_PX if fwhm_yx_px is None else math.sqrt(fwhm_yx_px[0] * fwhm_yx_px[1])
+        return haze(plane, recipe.background, fwhm_px=width)
     return background(plane, recipe.background, scale=levels.maximum, mean=levels.mean)
 
 

@@ -1,0 +1,85 @@
+"""What tuning is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be chosen, and what is fixed.
+
+    Attributes
+    ----------
+    planes : array, shape (n, Y, X), float32
+        Neighbouring planes of one channel in counts, along `axis`; the middle one is looked at first.
+    fwhm_yx_px : tuple of float
+        Width of the PSF along y and x in pixels.
+    fixed : mapping
+        Values that were set: any of fidelity, sparsity, continuity, deconvolution_iterations, background.
+    axis : str or None
+        ``"Z"`` or ``"T"`` where continuity is to be chosen, None for single planes.
+    intent : str
+        ``"cautious"``, ``"balanced"`` or ``"sharp"``: which of the settings that predict equally well is taken.
+    sparse_iterations : int
+        Published count of the sparse stage.
+    method : str
+        Second stage: ``"rl"``, ``"landweber"`` or ``"none"``.
+    seed : int
+        Of the pixels that are held out.
+    """
+
+    planes: Floats
+    fwhm_yx_px: tuple[float, float]
+    fixed: Mapping[str, float | int | str] = field(default_factory=dict)
+    axis: str | None = None
+    intent: str = "balanced"
+    sparse_iterations: int = 100
+    method: str = "rl"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting and how well it predicted: mean weighted squared error over the held-out pixels."""
+
+    background: str
+    fidelity: float
+    sparsity: float
+    continuity: float
+    iterations: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and why.
+
+    Attributes
+    ----------
+    values : dict
+        Chosen values by recipe name.
+    curve : tuple of Point
+        Every setting that was tried, in order, for the report.
+    radius_px : int
+        How far the noise is correlated; pixels were held out in blocks of 2 r + 1.
+    crop : tuple of slice
+        The part of the plane that was looked at (y, x).
+    seconds : float
+        What it took.
+    notes : tuple of str
+        What the user should know, such as a minimum at the edge of the grid.
+    """
+
+    values: Mapping[str, float | int | str]
+    curve: tuple[Point, ...]
+    radius_px: int
+    crop: tuple[slice, slice]
+    seconds: float
+    notes: tuple[str, ...]

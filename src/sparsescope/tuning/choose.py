@@ -1,0 +1,265 @@
+"""Choose background, fidelity, sparsity, iterations and continuity by prediction of held-out pixels."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Engine
+from ..optics.gaussian import gaussian_kernel1d
+from ..preprocess.haze import MODES
+from ..preprocess.noise_correlation import correlation_radius_px
+from .choice import Choice, Point, Request
+from .crop import SIDE, informative
+from .holdout import Holdout, hold_out, weights
+from .trial import Bench, Setting
+
+Floats = npt.NDArray[np.float32]
+Behind = Callable[[Floats, str], Floats]
+
+FIDELITIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+OFFSETS = (0.0, 0.003, 0.01, 0.03)
+"""Sparsity as a part of fidelity: s/F is the level, as a fraction of the maximum, that the L1 prior takes away."""
+COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45)
+MORE_COUNTS = (45, 60, 80, 110)
+CONTINUITIES = (0.1, 0.3, 1.0)
+COARSE = ((100.0, 1000.0), (3, 7, 14, 30))
+STACK_SIDE = 128
+GENTLE = "smooth-wide"
+"""Background where noise is correlated: such frames were processed, and prediction cannot tell haze from structure."""
+
+STEEP = math.sqrt(10.0)
+
+
+@dataclass
+class _Search:
+    """Trials so far: settings with their errors, and where the best one is."""
+
+    bench: Bench
+    holdouts: list[list[Holdout]]
+    engine: Engine
+    background: str
+    found: dict[tuple[float, float, float, int], npt.NDArray[np.float64]] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def run(self, settings: list[Setting]) -> None:
+        """Try settings, several at once; what was tried before is not tried again."""
+        jobs = [(s, h) for s in dict.fromkeys(settings) for h in range(len(self.holdouts))]
+        results: dict[tuple[Setting, int], list[npt.NDArray[np.float64]]] = {}
+
+        def one(engine: Engine, job: tuple[Setting, int]) -> None:
+            errors = self.bench.try_out(job[0], self.holdouts[job[1]], engine)
+            with self.lock:
+                results[job] = errors
+
+        self.engine.each(one, jobs)
+        for setting in dict.fromkeys(settings):
+            parts = [results[setting, h] for h in range(len(self.holdouts))]
+            for j, count in enumerate(setting.iterations):
+                key = (setting.fidelity, setting.sparsity, setting.continuity, count)
+                self.found[key] = np.concatenate([part[j] for part in parts])
+
+    def best(self) -> tuple[float, float, float, int]:
+        """Return the setting of least mean error."""
+        return min(self.found, key=lambda key: (float(self.found[key].mean()), key))
+
+    def score(self) -> float:
+        """Least mean error."""
+        return float(self.found[self.best()].mean())
+
+    def equals(self) -> list[tuple[float, float, float, int]]:
+        """Return the settings whose error exceeds the least by at most one standard error of the difference."""
+        least = self.found[self.best()]
+        keep = []
+        for key, errors in self.found.items():
+            excess = errors - least
+            if excess.mean() <= excess.std() / np.sqrt(excess.size):
+                keep.append(key)
+        return keep
+
+    def points(self) -> list[Point]:
+        """Every trial, for the record."""
+        return [Point(self.background, *key, float(e.mean())) for key, e in self.found.items()]
+
+
+def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
+    """Choose what the request leaves open.
+
+    Parameters
+    ----------
+    request : Request
+        Planes, PSF and what is fixed.
+    engine : Engine
+        What computes.
+    behind : callable
+        ``behind(plane, mode)`` gives the background of a plane in counts.
+
+    Returns
+    -------
+    Choice
+        The same for the same request.
+
+    Notes
+    -----
+    One pixel (or block, where noise is correlated) in each cell of a lattice is hidden; the whole two-stage method
+    runs without it, and the re-blurred result plus background is compared with what was measured there. Scale and
+    offset of the prediction are fitted, squared errors weighted by the local light. Any unbiased noise that is
+    independent between hidden and seen pixels is allowed (Batson & Royer, ICML 2019; for deconvolution: Kobayashi et
+    al., NeurIPS 2020).
+    """
+    started = time.perf_counter()
+    middle = request.planes[len(request.planes) // 2]
+    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
+    radius = correlation_radius_px(middle, fwhm_px=width)
+    if not np.array_equal(middle, np.rint(middle)):
+        radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
+    crop = informative(middle, width)
+    search = _background(request, engine, behind, radius, crop)
+    _refine(search, request)
+    notes: list[str] = []
+    if radius:
+        notes.append(
+            f"the noise is correlated over {radius} pixel{'s' if radius > 1 else ''} (averaged, interpolated or "
+            "reconstructed frames): blocks of pixels were held out, and only a gentle background is taken away"
+        )
+    fidelity, sparsity, _, count = _by_intent(search, request.intent)
+    values: dict[str, float | int | str] = {
+        "background": search.background,
+        "fidelity": fidelity,
+        "sparsity": sparsity,
+        "deconvolution_iterations": count,
+        "continuity": 0.0,
+    }
+    notes += _edges(search, request)
+    points = search.points()
+    if request.axis and len(request.planes) >= 3:
+        values |= _continuity(request, engine, behind, radius, values, points)
+    values |= dict(request.fixed)
+    return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes))
+
+
+def _bench(
+    request: Request, behind: Behind, mode: str, radius: int, crop: tuple[slice, slice], planes: Floats, scored: slice
+) -> Bench:
+    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
+    backgrounds = np.stack([behind(plane, mode) for plane in planes])
+    weight = np.stack([weights(plane, width)[crop] for plane in planes])
+    scale = float((planes - backgrounds).max())
+    y, x = crop
+    return Bench(
+        planes[:, y, x].copy(),
+        backgrounds[:, y, x].copy(),
+        weight,
+        scored,
+        max(scale, 1e-12),
+        (gaussian_kernel1d(request.fwhm_yx_px[0]), gaussian_kernel1d(request.fwhm_yx_px[1])),
+        request.method,
+        request.sparse_iterations,
+        radius,
+    )
+
+
+def _background(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> _Search:
+    """Return the search on the background that predicts best at a few settings."""
+    fixed = request.fixed.get("background")
+    modes = [str(fixed)] if fixed is not None else [GENTLE] if radius else list(MODES)
+    middle = request.planes[len(request.planes) // 2 :][:1]
+    shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
+    holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
+    searches = [
+        _Search(_bench(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
+        for mode in modes
+    ]
+    if len(searches) > 1:
+        counts = _counts(request, COARSE[1])
+        for search in searches:
+            search.run([Setting(f, 0.0, counts) for f in COARSE[0]])
+    return min(searches, key=lambda s: s.score()) if len(searches) > 1 else searches[0]
+
+
+def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
+    if request.method == "none":
+        return (0,)
+    fixed = request.fixed.get("deconvolution_iterations")
+    return counts if fixed is None else (int(fixed),)
+
+
+def _refine(search: _Search, request: Request) -> None:
+    """Search fidelity, then sparsity beside it, then fidelity more finely, then more iterations if they still gain."""
+    counts = _counts(request, COUNTS)
+    fidelity, sparsity = request.fixed.get("fidelity"), request.fixed.get("sparsity")
+
+    def settings(fidelities: list[float], offsets: tuple[float, ...]) -> list[Setting]:
+        if sparsity is not None:
+            return [Setting(f, float(sparsity), counts) for f in fidelities]
+        return [Setting(f, f * t, counts) for f in fidelities for t in offsets]
+
+    fidelities = list(FIDELITIES) if fidelity is None else [float(fidelity)]
+    search.run(settings(fidelities, OFFSETS[1:2]))
+    best = search.best()[0]
+    near = [f for f in fidelities if best / 4 < f < best * 4]
+    search.run(settings(near, (OFFSETS[0], *OFFSETS[2:])))
+    best_f, best_s, _, best_k = search.best()
+    if fidelity is None:
+        offset = best_s / best_f
+        search.run(settings([best_f / math.sqrt(STEEP), best_f * math.sqrt(STEEP)], (offset,)))
+        best_f, best_s, _, best_k = search.best()
+    if len(counts) > 1 and best_k == counts[-1]:
+        search.run([Setting(best_f, best_s, MORE_COUNTS)])
+
+
+def _by_intent(search: _Search, intent: str) -> tuple[float, float, float, int]:
+    """Least error; or, of the settings that are as good within one standard error, the smoothest or the sharpest."""
+    if intent == "balanced":
+        return search.best()
+    order = sorted(search.equals(), key=lambda key: (key[0], key[3], -key[1]))
+    return order[0] if intent == "cautious" else order[-1]
+
+
+def _edges(search: _Search, request: Request) -> list[str]:
+    """Say when the best setting lies at the end of what was tried: the minimum may lie beyond."""
+    fidelity, _, _, count = search.best()
+    notes = []
+    if "fidelity" not in request.fixed and not FIDELITIES[0] < fidelity < FIDELITIES[-1]:
+        side = "smoothest" if fidelity <= FIDELITIES[0] else "least smooth"
+        notes.append(f"the {side} fidelity tried ({fidelity:.4g}) predicted best: the image may ask for more of it")
+    if request.method != "none" and "deconvolution_iterations" not in request.fixed and count == MORE_COUNTS[-1]:
+        notes.append(f"the most iterations tried ({count}) predicted best; more would gain little and cost much")
+    return notes
+
+
+def _continuity(
+    request: Request,
+    engine: Engine,
+    behind: Behind,
+    radius: int,
+    values: dict[str, float | int | str],
+    points: list[Point],
+) -> dict[str, float | int | str]:
+    """Choose continuity, with the fidelity that goes with it, on a small block of neighbouring planes."""
+    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
+    crop = informative(request.planes[len(request.planes) // 2], width, min(SIDE, STACK_SIDE))
+    scored = slice(1, len(request.planes) - 1)
+    bench = _bench(request, behind, str(values["background"]), radius, crop, request.planes, scored)
+    shape = (bench.data.shape[1], bench.data.shape[2])
+    holdouts = [[hold_out(shape, radius, request.seed + 100 + i) for i in range(len(request.planes))]]
+    search = _Search(bench, holdouts, engine, str(values["background"]))
+    fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
+    count = (int(values["deconvolution_iterations"]),)
+    fixed = request.fixed.get("continuity")
+    weights_tried = CONTINUITIES if fixed is None else (float(fixed),)
+    steps = (1.0, STEEP) if "fidelity" not in request.fixed else (1.0,)
+    grid = [(fidelity * step, weight) for step in steps for weight in weights_tried]
+    if fixed is None:
+        grid.append((fidelity, 0.0))
+    offset = sparsity / fidelity if "sparsity" not in request.fixed else None
+    search.run([Setting(f, sparsity if offset is None else f * offset, count, w) for f, w in grid])
+    points += search.points()
+    best = search.best()
+    return {"fidelity": best[0], "sparsity": best[1], "continuity": best[2]}

@@ -1,0 +1,104 @@
+"""Run the whole method on a crop whose held-out pixels are hidden, and see how well they are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Blur, Engine, HessianTerms
+from ..solvers.landweber import Landweber
+from ..solvers.richardson_lucy import RichardsonLucy
+from .holdout import Holdout, errors, filled
+
+Floats = npt.NDArray[np.float32]
+
+RENEW = 5
+"""Iterations of the sparse stage between two renewals of what it takes for the hidden pixels."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One candidate of the sparse stage; `iterations` are the counts of the second stage to look at."""
+
+    fidelity: float
+    sparsity: float
+    iterations: tuple[int, ...]
+    continuity: float = 0.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A crop with everything that stays the same from trial to trial.
+
+    Attributes
+    ----------
+    data, behind, weight : array, shape (n, Y, X), float32
+        Counts, background in counts, weight of each pixel's squared error; n = 1 for single planes.
+    scored : slice
+        Planes whose held-out pixels are scored.
+    scale : float
+        What the solvers' unit is in counts.
+    kernels : tuple of array
+        Factors of the PSF along y and x.
+    method : str
+        ``"rl"``, ``"landweber"`` or ``"none"``.
+    sparse_iterations : int
+        Published count.
+    radius : int
+        Of the hidden blocks.
+    """
+
+    data: Floats
+    behind: Floats
+    weight: Floats
+    scored: slice
+    scale: float
+    kernels: tuple[Floats, Floats]
+    method: str
+    sparse_iterations: int
+    radius: int
+
+    def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[npt.NDArray[np.float64]]:
+        """Return the squared errors at the held-out pixels, one array for each iteration count of the setting."""
+        hidden = np.stack([h.hidden for h in holdouts])
+        start = np.stack([filled(d, h, self.radius) for d, h in zip(self.data, hidden, strict=True)])
+        estimate = self._sparse((start - self.behind) / np.float32(self.scale), hidden, setting, engine)
+        shape = (self.data.shape[1], self.data.shape[2])
+        blur = engine.blur(self.kernels[0], self.kernels[1], shape)
+        found: list[list[npt.NDArray[np.float64]]] = [[] for _ in setting.iterations]
+        for i in range(len(self.data))[self.scored]:
+            at = holdouts[i].centres
+            for j, predicted in enumerate(self._predictions(estimate[i], setting.iterations, blur)):
+                values = predicted[at] * np.float32(self.scale) + self.behind[i][at]
+                found[j].append(errors(values, self.data[i][at], self.weight[i][at]))
+        return [np.concatenate(parts) for parts in found]
+
+    def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_], setting: Setting, engine: Engine) -> Floats:
+        """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""
+        if self.sparse_iterations == 0:
+            return np.maximum(net, 0)
+        single = len(net) == 1
+        run = engine.published(
+            net[0] if single else net, HessianTerms(setting.fidelity, setting.sparsity, setting.continuity)
+        )
+        left = self.sparse_iterations - 1
+        while left > 0:
+            run.advance(min(RENEW, left))
+            left -= RENEW
+            run.forget(hidden[0] if single else hidden)
+        return run.estimate().reshape(net.shape)
+
+    def _predictions(self, plane: Floats, counts: tuple[int, ...], blur: Blur) -> Iterator[Floats]:
+        """Yield what each iteration count of the second stage predicts for the blurred image."""
+        if self.method == "none":
+            yield from (plane for _ in counts)
+            return
+        solver = RichardsonLucy(blur, counts[-1]) if self.method == "rl" else Landweber(blur, counts[-1])
+        state, done = solver.init(plane), 0
+        for count in counts:
+            solver.step(state, count - done)  # type: ignore[arg-type]  # each solver with its own state
+            done = count
+            yield blur(solver.finish(state))  # type: ignore[arg-type]

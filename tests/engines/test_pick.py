@@ -73,3 +73,21 @@ def test_after_an_error_waiting_jobs_are_not_started() -> None:
     with pytest.raises(ValueError, match="first"):
         run_all([lambda n=n: job(n) for n in range(300)], 2)
     assert len(started) < 300
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_computes_with_threads_of_its_own() -> None:
+    script = """
+import os, signal
+from sparsescope.engines.cpu import run_all
+done = []
+run_all([lambda: done.append(1)] * 8, 2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    run_all([lambda: done.append(1)] * 8, 2)
+    os._exit(len(done))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "16"

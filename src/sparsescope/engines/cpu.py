@@ -49,6 +49,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="sparsescope")
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork, a child needs its own
+
+
 def run_all(jobs: Iterable[Callable[[], Any]], threads: int) -> None:
     """Run every job to its end, on the pool where there is more than one thread and job; stop at the first error."""
     jobs = list(jobs)

@@ -9,7 +9,7 @@ import pytest
 
 import sparsescope
 
-HEAVY = {"numba", "scipy", "tifffile", "zarr", "dask", "matplotlib", "pywt", "torch", "imagecodecs"}
+HEAVY = {"numba", "scipy", "tifffile", "zarr", "dask", "matplotlib", "jinja2", "pywt", "torch", "imagecodecs"}
 
 
 def loaded_after(code: str) -> set[str]:
@@ -39,7 +39,7 @@ def test_the_help_of_the_command_line_loads_nothing_heavy() -> None:
     assert not loaded_after(call("--help")) & (HEAVY | {"numpy", "pydantic"})
 
 
-@pytest.mark.parametrize("command", ["run", "info", "demo", "cite", "recipe", "rerun"])
+@pytest.mark.parametrize("command", ["run", "info", "demo", "cite", "recipe", "rerun", "sweep"])
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     assert not loaded_after(call(command, "--help")) & HEAVY
 

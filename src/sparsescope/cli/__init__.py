@@ -66,6 +66,16 @@ COMMANDS = {
         """Axes, sizes, channels, value range and saturation, and every number of a run with its source. Nothing is
         computed or written. With the flags of run it says what run would do with them.""",
     ),
+    "sweep": Command(
+        "sparsescope.cli.sweep:sweep",
+        "FILE [OPTIONS]",
+        "Compare settings by eye, on a busy part of an image.",
+        """Writes <stem>_sweep.html and <stem>_sweep.png beside the input, or into --out: the busiest part of the image,
+        at most 256 × 256 pixels, at 25 settings of fidelity and sparsity around the ones that run would take. In the
+        page, which needs no network, a click on a tile copies its flags for run.
+
+        Values set by flags, a recipe or a preset are the middle of the sheet or stay fixed.""",
+    ),
     "demo": Command(
         "sparsescope.cli.demo:demo",
         "[OPTIONS]",

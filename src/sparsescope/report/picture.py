@@ -14,8 +14,12 @@ from ..io.atomic import replacing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .sweep import Sweep
+
 PERCENTILES = (0.5, 99.9)
 """Of the values shown: black below the first, white above the second."""
+
+CONTRAST_RULE = f"each picture: black at {PERCENTILES[0]:g} %, white at {PERCENTILES[1]:g} % of its own values"
 
 Box = tuple[float, float, float, float]
 """Left, right, bottom and top of a part of the field, in µm (or pixels of the input where no size is known)."""
@@ -47,7 +51,7 @@ def busiest(plane: npt.NDArray[Any], side: int) -> tuple[int, int]:
     >>> 28 <= row <= 40, 5 <= column <= 20
     (True, True)
     """
-    low, high = _contrast(plane)
+    low, high = contrast(plane)
     shown = np.clip(plane, low, high).astype(np.float64)
     smooth = (shown[:-1, :-1] + shown[1:, :-1] + shown[:-1, 1:] + shown[1:, 1:]) / 4
     edges = sum(np.square(difference) for difference in np.gradient(smooth))
@@ -115,7 +119,66 @@ def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bo
         figure.savefig(file, format="png", dpi=110)
 
 
-def _contrast(plane: npt.NDArray[Any]) -> tuple[float, float]:
+def contact_sheet(sheet: Sweep, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a sweep as a PNG: the raw window first, then one row for each fidelity; the choice is framed and named.
+
+    Parameters
+    ----------
+    sheet : Sweep
+        What :func:`sparsescope.report.sweep.sweep` gives.
+    path : path-like
+        The PNG to write.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputError
+        If the file exists already or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    count, across = len(sheet.rows), len(sheet.rows[0])
+    figure = Figure(figsize=(2.3 * (across + 1), 2.55 * count + 0.5), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    size = sheet.image.pixel_size_um or 1.0
+    unit = "µm" if sheet.image.pixel_size_um else "px"
+    height, width = sheet.raw.shape
+    field: Box = (0.0, width * size, height * size, 0.0)
+    first = figure.add_subplot(count, across + 1, 1)
+    _thumbnail(first, sheet.raw, field, "input")
+    _scale_bar(first, field, unit)
+    for i, row in enumerate(sheet.rows):
+        for j, tile in enumerate(row):
+            axes = figure.add_subplot(count, across + 1, i * (across + 1) + j + 2)
+            name = f"fidelity {tile.fidelity:g}, sparsity {tile.sparsity:g}"
+            _thumbnail(axes, tile.values, field, f"{sheet.choice_name}:\n{name}" if tile.chosen else name)
+            if tile.chosen:
+                for spine in axes.spines.values():
+                    spine.set(color="gold", linewidth=4)
+    figure.suptitle(f"{sheet.place.describe()}; {CONTRAST_RULE}", fontsize=9)
+    with replacing(path, overwrite=overwrite) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def _thumbnail(axes: Axes, plane: npt.NDArray[Any], field: Box, title: str) -> None:
+    low, high = contrast(plane)
+    axes.imshow(plane, cmap="gray", vmin=low, vmax=high, extent=field, interpolation="nearest")
+    axes.set_title(title, fontsize=8)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def contrast(plane: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the values that are shown black and white, at `PERCENTILES` of what is shown; the same rule everywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> contrast(np.zeros((4, 4)))
+    (0.0, 1.0)
+    """
     low, high = (float(value) for value in np.percentile(plane, PERCENTILES))
     if 0 < low < 1e-3 * high:
         low = 0.0
@@ -123,7 +186,7 @@ def _contrast(plane: npt.NDArray[Any]) -> tuple[float, float]:
 
 
 def _panel(axes: Axes, plane: npt.NDArray[Any], field: Box, view: Box, title: str) -> None:
-    low, high = _contrast(plane)
+    low, high = contrast(plane)
     axes.imshow(plane, cmap="gray", vmin=low, vmax=high, extent=field, interpolation="nearest")
     axes.set_xlim(view[0], view[1])
     axes.set_ylim(view[2], view[3])

@@ -245,9 +245,10 @@ def scene(kind: str, light: float, fwhm_px: float, seed: int) -> Scene:
 
     Background, gain and shape of the PSF go round with the other arguments, so that each meets each.
     """
-    place = list(KINDS).index(kind) + (LIGHTS.index(light) if light in LIGHTS else 0) + 2 * (fwhm_px > 4) + seed
+    level, wide = (LIGHTS.index(light) if light in LIGHTS else 0), int(fwhm_px > 4)
+    place = list(KINDS).index(kind) + level + 2 * wide + seed
     rng = np.random.default_rng([seed, zlib.crc32(f"{kind} {light:g} {fwhm_px:g}".encode())])
-    haze, gain, psf = HAZES[place % 4], GAINS[place % 3], ("gauss", "airy")[(place // 2) % 2]
+    haze, gain, psf = HAZES[place % 4], GAINS[place % 3], ("gauss", "airy")[(level + wide + seed // 4) % 2]
     canvas = np.zeros((GRID, GRID))
     KINDS[kind](rng, canvas, fwhm_px)
     blurred = fft.irfft2(fft.rfft2(canvas) * transfer(psf, fwhm_px), s=canvas.shape)

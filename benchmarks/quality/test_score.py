@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import DEVELOPMENT, HELD_OUT, KINDS, RING_RADIUS, RINGS, SIDE, scene
+from scenes import DEVELOPMENT, HELD_OUT, KINDS, RING_RADIUS, RINGS, SIDE, scene, scenes
 from score import Measures, false_structure, ring_ratio
 
 YARDSTICK = Path(__file__).resolve().parents[3] / "shared" / "yardstick.py"
@@ -75,6 +75,13 @@ def test_false_structure_of_the_raw_frame_is_one_and_of_the_truth_none(kind: str
 def test_the_two_rings_of_the_truth_are_one_to_a_tenth() -> None:
     made = scene("two_rings", 300, 3.2, 0)
     assert ring_ratio(made.truth, RINGS, RING_RADIUS * 3.2, 3.2) == pytest.approx(0.1, rel=1e-6)
+
+
+def test_every_haze_meets_both_shapes_of_the_psf_every_light_and_every_gain() -> None:
+    made = list(scenes((0,)))
+    for other in ("psf", "light", "gain", "fwhm_px"):
+        met = {(s.haze, getattr(s, other)) for s in made}
+        assert len(met) == len({s.haze for s in made}) * len({getattr(s, other) for s in made})
 
 
 def test_no_seed_is_in_both_sets() -> None:

@@ -12,16 +12,13 @@ import numpy as np
 from ..engines import Engine, pick
 from ..errors import InputError, RecipeError
 from ..image import Image
-from ..optics.gaussian import fwhm_from_optics_um
-from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, Source
+from ..recipe import DEFAULTS, Recipe, Source
 from ..tuning import Choice
 from .automatic import automatic
+from .resolution import resolution
 
 MIN_STACK = 3
 """Planes along z or t below which they are treated one by one, as published."""
-
-COMPUTATIONAL_MODES = ("Structured", "STED", "SIM", "Airyscan")
-"""Modalities whose resolution 0.51 λ/NA does not describe."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def plan(
     notes: list[str] = []
     fwhm_px = fwhm_yx = None
     if recipe.deconvolution != "none":
-        size, source, note = _resolution(image, recipe)
+        size, source, note = resolution(image, recipe)
         filled["resolution_um"] = size
         if "resolution_um" not in recipe.given:
             sources["resolution_um"] = source
@@ -158,30 +155,6 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
         raise InputError(
             f"the pixels are {kind} numbers; allowed are integers and real numbers: give the intensity image itself"
         )
-
-
-def _resolution(image: Image, recipe: Recipe) -> tuple[float, Source, list[str]]:
-    """Width of the PSF in µm, its source, and what to say about it."""
-    if image.pixel_size_um is None:
-        raise InputError(
-            "the pixel size is not known, so the PSF cannot be given its width: add --pixel-size-um 0.065 "
-            "(pixel_size_um=0.065 in Python) with your value, or --deconvolution none for the sparse stage alone"
-        )
-    if recipe.resolution_um != "auto":
-        return float(recipe.resolution_um), "recipe", []
-    aperture = image.meta.get("numerical_aperture")
-    waves = [c.emission_nm for c in image.channels if c.emission_nm]
-    mode = str(image.meta.get("modality") or "")
-    if aperture and waves and not any(word in mode for word in COMPUTATIONAL_MODES):
-        size = fwhm_from_optics_um(aperture, min(waves))
-        note = f"resolution taken as 0.51 λ/NA = {size:.3g} µm (λ {min(waves):g} nm, NA {aperture:g} from the file)"
-        return size, "file", [note]
-    size = DEFAULT_RESOLUTION_PX * image.pixel_size_um
-    note = (
-        f"the resolution is not known and taken as {DEFAULT_RESOLUTION_PX:g} pixels = {size:.3g} µm: "
-        "give it by --resolution-um (resolution_um= in Python) for a quantitative result"
-    )
-    return size, "default", [note]
 
 
 def _in_pixels(image: Image, size_um: float, upsample: int) -> tuple[float, tuple[float, float]]:

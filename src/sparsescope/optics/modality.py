@@ -1,0 +1,162 @@
+"""The width of the PSF from what a file says: numerical aperture, wavelengths and kind of microscope."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ..image import Image
+from .gaussian import fwhm_from_optics_um
+
+LARGEST_APERTURE: Final = 1.7
+WAVELENGTHS_NM: Final = (300.0, 1200.0)
+"""Emission and one-photon excitation of fluorescence; others are a mistake in the file (µm for nm, wavenumbers, …)."""
+INFRARED_NM: Final = (650.0, 1700.0)
+"""Excitation by several photons."""
+CONFOCAL: Final = 0.45
+"""FWHM of a confocal spot in excitation wavelengths over NA for a pinhole of 0.7 Airy units: the product of the
+excitation's Airy pattern and the detection's, blurred by the pinhole. It is 0.38 for a closed pinhole, 0.41 at half an
+Airy unit, 0.505 at one and 0.515 for an open one (computed); files rarely say which, and too narrow does less harm."""
+STOKES: Final = 0.93
+"""Excitation over emission wavelength where the file has only the emission: 488 / 525 nm and like pairs."""
+
+Width = tuple[float, str, str]
+"""Width in µm, its formula in words, and the wavelength it was computed from."""
+Formula = Callable[[float, float | None, float | None], Width | None]
+"""Width from NA, emission and excitation in nm; None where these do not suffice."""
+
+
+def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
+    """Return the width of the PSF that the optics named in a file give.
+
+    Parameters
+    ----------
+    image : Image
+        Its ``meta`` (``numerical_aperture``, ``refractive_index``, ``modality``) and the wavelengths of its channels
+        are looked at, its pixels are not.
+
+    Returns
+    -------
+    fwhm_um : float or None
+        Full width at half maximum in focus, in µm, of the sharpest channel: one PSF serves them all, and too narrow
+        does less harm than too wide. None where the file does not say enough, or where its kind of microscope has a
+        resolution that NA and wavelength do not set (STED, localisation, Airyscan, near field).
+    sentences : tuple of str
+        The formula with its numbers, and what was ignored as impossible.
+
+    Notes
+    -----
+    Wide field, TIRF and light-sheet: 0.51 emission / NA, the width of the Airy pattern. Confocal, spinning disc and
+    slit: 0.45 excitation / NA (see ``CONFOCAL``). Several photons: 2 sqrt(ln 2) w with w = 0.320 / sqrt(2) excitation
+    / NA up to an NA of 0.7 and 0.325 / sqrt(2) excitation / NA**0.91 above (Zipfel, Williams & Webb, Nat. Biotechnol.
+    21, 1369, 2003). Structured illumination: half of wide field (Gustafsson, J. Microsc. 198, 82, 2000).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsescope.image import Channel, Image
+    >>> fields = {"channels": [Channel(emission_nm=525.0)], "meta": {"numerical_aperture": 1.4}}
+    >>> fwhm_um, sentences = fwhm_from_metadata_um(Image(np.zeros((9, 9)), "YX", **fields))
+    >>> round(fwhm_um, 3), sentences
+    (0.191, ('resolution taken as 0.51 λ/NA = 0.191 µm (λ 525 nm, NA 1.4 from the file)',))
+    """
+    notes: list[str] = []
+    aperture = image.meta.get("numerical_aperture")
+    if aperture is not None and not (isinstance(aperture, int | float) and 0 < aperture <= LARGEST_APERTURE):
+        notes.append(
+            f"NA {aperture} in the file is impossible (allowed: above 0, up to {LARGEST_APERTURE}) and ignored"
+        )
+        aperture = None
+    mode = str(image.meta.get("modality") or "")
+    waves = list(_wavelengths(image, mode, notes))
+    formulas = [_formula(part) for part in mode.split(" / ")]
+    if None in formulas:
+        return None, (*notes, f"NA and wavelength do not tell the resolution of the file's modality, {mode}")
+    if aperture is None:
+        return None, tuple(notes)
+    index = image.meta.get("refractive_index")
+    if isinstance(index, int | float) and 1 <= index < aperture:
+        notes.append(f"NA {aperture:g} and the refractive index {index:g} in the file contradict each other")
+    widths = [formula(aperture, *pair) for formula in formulas if formula is not None for pair in waves]
+    found = sorted(width for width in widths if width is not None)
+    if not found:
+        return None, tuple(notes)
+    size, how, wave = found[0]
+    text = f"resolution taken as {how} = {size:.3g} µm ({wave}, NA {aperture:g} from the file)"
+    if size < found[-1][0]:
+        text += f"; the channel of shortest wavelength sets the one PSF that serves all {len(waves)}"
+    return size, (text, *notes)
+
+
+def _wavelengths(image: Image, mode: str, notes: list[str]) -> Iterator[tuple[float | None, float | None]]:
+    """Yield emission and excitation of each channel, impossible ones left out with a note."""
+    longest = INFRARED_NM[1] if _formula(mode) is _several_photons else WAVELENGTHS_NM[1]
+    for channel in image.channels:
+        pair = []
+        for kind, value, most in (
+            ("emission", channel.emission_nm, WAVELENGTHS_NM[1]),
+            ("excitation", channel.excitation_nm, longest),
+        ):
+            possible = value is not None and WAVELENGTHS_NM[0] <= value <= most
+            if value is not None and not possible:
+                notes.append(
+                    f"{kind} wavelength {value:g} nm in the file is impossible (allowed: {WAVELENGTHS_NM[0]:g} to "
+                    f"{most:g}) and ignored"
+                )
+            pair.append(value if possible else None)
+        yield pair[0], pair[1]
+
+
+def _wide_field(aperture: float, emission: float | None, excitation: float | None) -> Width | None:  # noqa: ARG001
+    if emission is None:
+        return None
+    return fwhm_from_optics_um(aperture, emission), "0.51 λ/NA", f"λ {emission:g} nm"
+
+
+def _confocal(aperture: float, emission: float | None, excitation: float | None) -> Width | None:
+    how = f"{CONFOCAL:g} λ/NA of a confocal microscope"
+    if excitation is not None:
+        return CONFOCAL * excitation / 1000 / aperture, how, f"excitation {excitation:g} nm"
+    if emission is None:
+        return None
+    guessed = STOKES * emission
+    return CONFOCAL * guessed / 1000 / aperture, how, f"excitation taken as {guessed:.0f} nm, emission {emission:g} nm"
+
+
+def _several_photons(aperture: float, emission: float | None, excitation: float | None) -> Width | None:  # noqa: ARG001
+    if excitation is None or excitation < INFRARED_NM[0]:
+        return None
+    waist = 0.320 / aperture if aperture <= 0.7 else 0.325 / aperture**0.91
+    size = 2 * math.sqrt(math.log(2) / 2) * waist * excitation / 1000
+    return size, "the waist of two-photon excitation", f"excitation {excitation:g} nm"
+
+
+def _structured(aperture: float, emission: float | None, excitation: float | None) -> Width | None:
+    wide = _wide_field(aperture, emission, excitation)
+    return None if wide is None else (wide[0] / 2, "half of 0.51 λ/NA for structured illumination", wide[2])
+
+
+_FORMULAS: Final[dict[str, Formula | None]] = {
+    "structured": _structured,
+    "sim": _structured,
+    "confocal": _confocal,
+    "lcm": _confocal,
+    "spinningdis": _confocal,
+    "multiphoton": _several_photons,
+    "twophoton": _several_photons,
+    "secondharmonic": _several_photons,
+    "sted": None,
+    "palm": None,
+    "storm": None,
+    "singlemolecule": None,
+    "nearfield": None,
+    "airyscan": None,
+    "spectroscopy": None,
+}
+"""Formula by a part of the modality's name (OME AcquisitionMode, in small letters); wide field where none matches."""
+
+
+def _formula(mode: str) -> Formula | None:
+    name = "".join(letter for letter in mode.lower() if letter.isalnum())
+    return next((formula for part, formula in _FORMULAS.items() if part in name), _wide_field)

@@ -42,6 +42,18 @@ $ sparsescope recipe show cell_sparse.ome.tif
 The first line writes a recipe with every parameter below its meaning; the last prints the recipe inside a result, with
 every value filled in. In Python: `Recipe.load("mine.toml")`, `recipe.to_toml()`, `recipe.replace(sparsity=4)`.
 
+## Published settings, and settings compared by eye
+
+```console
+$ sparsescope recipe presets
+$ sparsescope info cell.ome.tif --preset published-matlab --sparsity 4
+$ sparsescope sweep cell.ome.tif
+```
+
+A preset holds what a publication states and leaves the rest as it is; flags win over it, and the list names the source
+of each. In Python: `Recipe.preset("published-matlab", sparsity=4)`. `sweep` writes a page and a picture with a busy
+part of the image at 25 settings of fidelity and sparsity; a click on a tile of the page copies its flags.
+
 A name that is not known, a value out of its range and a number that is not finite are refused, with what is allowed.
 """
 

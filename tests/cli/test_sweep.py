@@ -20,16 +20,20 @@ def test_a_page_and_a_picture_are_written_beside_the_input(cli: Cli, cell: Path)
     assert "your choice: --fidelity 150 --sparsity 10" in said.out
 
 
-def test_files_that_exist_are_kept_unless_overwriting_is_asked_for(cli: Cli, cell: Path) -> None:
-    page = cell.with_name("cell_sweep.html")
-    page.write_text("mine")
+@pytest.mark.parametrize("ending", ["html", "png"])
+def test_a_file_that_exists_is_kept_and_the_other_not_made_unless_overwriting_is_asked_for(
+    cli: Cli, cell: Path, ending: str
+) -> None:
+    there = cell.with_name(f"cell_sweep.{ending}")
+    there.write_text("mine")
     said = cli("sweep", cell, *FAST)
     assert (said.code, said.out) == (1, "")
     assert "exists" in said.err
-    assert page.read_text() == "mine"
-    assert not cell.with_name("cell_sweep.png").exists()
+    assert there.read_text() == "mine"
+    assert len(list(cell.parent.iterdir())) == 2
     assert cli("sweep", cell, *FAST, "--overwrite").code == 0
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert there.read_bytes() != b"mine"
+    assert len(list(cell.parent.iterdir())) == 3
 
 
 def test_flags_are_the_middle_of_the_sheet_and_out_is_made(cli: Cli, cell: Path, tmp_path: Path) -> None:

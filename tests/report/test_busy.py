@@ -36,6 +36,14 @@ def test_bright_lines_go_before_dim_ones() -> None:
     assert busiest_place(as_image(plane), 32, 3.0).rows.start >= 72
 
 
+def test_of_equal_lines_those_with_more_light_are_taken() -> None:
+    plane = np.zeros((128, 128))
+    lines(plane, 10, 10, 50)
+    lines(plane, 90, 90, 50)
+    plane[64:, 64:] += 100 * np.hanning(64)[:, None] * np.hanning(64)
+    assert busiest_place(as_image(plane), 32, 3.0).rows.start >= 72
+
+
 def test_the_plane_with_the_structure_is_found_along_time_and_z_in_the_first_channel() -> None:
     data = np.random.default_rng(0).poisson(5, (3, 2, 5, 48, 48)).astype(float)
     lines(data[2, 0, 3], 8, 8, 60)

@@ -107,7 +107,7 @@ def test_a_click_copies_the_flags_of_its_tile_and_says_so(opened: Opened) -> Non
     assert opened.said() == "Copied: --fidelity 47.4 --sparsity 3.16"
     assert opened.tiles.nth(7).locator(".done").is_visible()
     opened.tiles.nth(8).click()
-    opened.page.wait_for_function("document.querySelectorAll('.tile')[8].classList.contains('copied')")
+    opened.page.wait_for_selector(".tile.copied[data-flags='--fidelity 47.4 --sparsity 10']")
     assert opened.page.locator(".tile.copied").count() == 1
     assert opened.clipboard() == "--fidelity 47.4 --sparsity 10"
 
@@ -166,7 +166,7 @@ def test_where_nothing_may_be_copied_the_page_shows_the_flags_and_claims_nothing
     script = "Object.defineProperty(navigator, 'clipboard', {value: undefined}); document.execCommand = () => false;"
     made = Opened(browser, file, script)
     made.tiles.first.click()
-    made.page.wait_for_function("document.getElementById('said').textContent")
+    made.page.wait_for_selector("#said:not(:empty)")
     assert made.said().endswith("copy this yourself: --fidelity 15 --sparsity 0")
     assert made.page.locator(".tile.copied").count() == 0
     made.context.close()

@@ -2,6 +2,7 @@
 
     python benchmarks/quality/run.py                       development scenes, every method
     python benchmarks/quality/run.py --method auto --quick half of the scenes, ours only
+    python benchmarks/quality/run.py --method auto --every 7   nine scenes, a first look
     python benchmarks/quality/run.py --held-out            scenes that tuning has not looked at
     python benchmarks/quality/run.py --method auto --detail one line per scene
 
@@ -13,6 +14,7 @@ by the truth. ``oracle.py`` says how; its numbers are kept in ``.cache``.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -223,6 +225,7 @@ def main() -> None:
     )
     parser.add_argument("--kind", nargs="+", choices=list(KINDS), help="these kinds only")
     parser.add_argument("--quick", action="store_true", help="half of the scenes: the two widths in turns")
+    parser.add_argument("--every", type=int, default=1, help="every n-th scene only; 7 meets all kinds and lights")
     parser.add_argument("--seeds", type=int, default=1, help="seeds per kind, light and width (default 1)")
     parser.add_argument("--detail", action="store_true", help="also one line per scene and method")
     parser.add_argument("--no-pairs", action="store_true", help="leave the real pairs out")
@@ -231,9 +234,10 @@ def main() -> None:
     methods, seeds = tuple(arguments.method), (HELD_OUT if arguments.held_out else DEVELOPMENT)[: arguments.seeds]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         made = [s for s in scenes(seeds, arguments.quick) if not arguments.kind or s.kind in arguments.kind]
+        made = made[:: arguments.every]
         found = list(zip(made, pool.map(partial(evaluate, methods=methods), made), strict=True))
     which = "held-out" if arguments.held_out else "development"
-    print(f"{len(made)} {which} scenes, command `python benchmarks/quality/run.py {' '.join(sys.argv[1:])}`\n")
+    print(f"{len(made)} {which} scenes, command `python benchmarks/quality/run.py {shlex.join(sys.argv[1:])}`\n")
     print("\n".join(overall(found, methods)) + "\n")
     print("\n".join(groups(found, methods)))
     if arguments.detail:

@@ -36,6 +36,7 @@ Background = Literal[
     "smooth-40",
     "smooth-20",
     "smooth-12",
+    "smooth-8",
     "weak-high-light",
     "strong-high-light",
     "weak-low-light",

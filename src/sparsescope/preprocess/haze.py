@@ -15,6 +15,7 @@ MODES: dict[str, tuple[float | None, float]] = {
     "smooth-40": (40.0, 2.0),
     "smooth-20": (20.0, 3.0),
     "smooth-12": (12.0, 5.0),
+    "smooth-8": (8.0, 5.0),
 }
 """Window and percentile of each mode, gentlest first: the window in PSF widths, None for the whole plane; that of
 ``smooth-wide`` is a part of the plane's shorter side."""
@@ -30,8 +31,10 @@ def haze(plane: npt.NDArray[Any], mode: str, *, fwhm_px: float) -> Floats:
     """Low-percentile background of a plane, smooth over the window of its mode.
 
     The plane is smoothed and sampled once per PSF width (or 16 times along a wider window); the percentile of those
-    samples in a moving window, smoothed by a third of the window, is the background. A percentile of at most 5 holds it
-    low: too low a background costs far less than too high a one.
+    samples in a moving window, smoothed by a third of the window, is the background. Except in the gentlest mode the
+    low percentile is followed by the high one over the same window (an opening with percentiles for extremes), so that
+    slopes are followed without lag. Last it is lowered as a whole until it lies under the smoothed plane everywhere:
+    too low a background costs little, but what lies below the background is cut off, and then none predicts better.
 
     Parameters
     ----------
@@ -65,7 +68,10 @@ def haze(plane: npt.NDArray[Any], mode: str, *, fwhm_px: float) -> Floats:
         return np.full(plane.shape, np.percentile(samples, percentile), np.float32)
     size = max(3, round(pixels / step)) | 1
     low = ndimage.percentile_filter(samples, percentile, size=size, mode="reflect")
+    if mode != "smooth-wide":
+        low = ndimage.percentile_filter(low, 100 - percentile, size=size, mode="reflect")
     low = ndimage.gaussian_filter(low, size / 3, mode="reflect")
+    low -= max(0.0, float((low - samples).max()))
     places = [(np.arange(n) - o) / step for n, o in zip(plane.shape, first, strict=True)]
     grid = np.meshgrid(*places, indexing="ij")
     return np.asarray(ndimage.map_coordinates(low, grid, order=1, mode="nearest"), np.float32)

@@ -76,12 +76,7 @@ class _Search:
     def equals(self) -> list[tuple[float, float, float, int]]:
         """Return the settings whose error exceeds the least by at most one standard error of the difference."""
         least = self.found[self.best()]
-        keep = []
-        for key, errors in self.found.items():
-            excess = errors - least
-            if excess.mean() <= excess.std() / np.sqrt(excess.size):
-                keep.append(key)
-        return keep
+        return [key for key, errors in self.found.items() if _as_good(errors, least)]
 
     def points(self) -> list[Point]:
         """Every trial, for the record."""
@@ -181,6 +176,12 @@ def _background(request: Request, engine: Engine, behind: Behind, radius: int, c
         for search in searches:
             search.run([Setting(f, 0.0, counts) for f in COARSE[0]])
     return min(searches, key=lambda s: s.score()) if len(searches) > 1 else searches[0]
+
+
+def _as_good(errors: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:
+    """Whether errors exceed the least ones by at most one standard error of the difference, pixel by pixel."""
+    excess = errors - least
+    return bool(excess.mean() <= excess.std() / math.sqrt(excess.size))
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:

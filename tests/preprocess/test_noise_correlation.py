@@ -73,7 +73,7 @@ def test_noise_averaged_along_one_direction_only_counts():
 
 @pytest.mark.parametrize("kind", PARTLY_EMPTY)
 def test_coarse_steps_of_an_8_bit_image_are_not_taken_for_correlated_noise(kind):
-    frame = np.round(250 * scene(kind) + np.random.default_rng(1).normal(0, 0.05, (256, 256))).clip(0, 255)
+    frame = np.round(253 * scene(kind) + np.random.default_rng(1).normal(0, 0.05, (256, 256))).clip(0, 255)
     assert correlation_radius_px(frame.astype(np.uint8)) == 0
 
 

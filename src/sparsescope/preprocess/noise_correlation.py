@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft as sfft
 
-from .noise_samples import as_frames, quantisation_step
+from .noise_samples import frame_pairs, quantisation_step, thinned
 
 Floats = npt.NDArray[np.floating]
 
@@ -65,14 +65,18 @@ def correlation_radius_px(data: Floats, *, fwhm_px: float | None = None) -> int:
     >>> correlation_radius_px(halfway[:, 1:] + halfway[:, :-1])
     1
     """
-    frames = as_frames(data)
+    return frames_radius_px(frame_pairs(data), fwhm_px)
+
+
+def frames_radius_px(frames: Floats, fwhm_px: float | None = None) -> int:
+    """Measure the correlation radius on one frame or on pairs of neighbouring frames (see `frame_pairs`)."""
     if min(frames.shape[1:]) < SMALLEST:
         return 0
     once = _without_repeats(frames)
     if once is not None:
-        return min(3, 2 * correlation_radius_px(once) + 1)
+        return min(3, 2 * frames_radius_px(once, None if fwhm_px is None else fwhm_px / 2) + 1)
     fields = _fields(frames)
-    spectra = np.concatenate([_window_spectra(field) for field in fields])
+    spectra = np.concatenate([_window_spectra(field, len(fields)) for field in fields])
     spectra = spectra[spectra[:, _frequency > 0.3].mean(axis=1) > 1e-12 * max(float(np.square(frames).mean()), 1e-300)]
     if len(spectra) == 0:
         return 0
@@ -93,26 +97,23 @@ def _without_repeats(frames: Floats) -> Floats | None:
 
 
 def _fields(frames: Floats) -> list[Floats]:
-    """Up to three planes that hold the noise: differences of neighbouring frames, or the plane itself."""
-    if len(frames) > 1:
-        at = np.unique(np.linspace(0, len(frames) - 2, 3).astype(int))
-        steps = [(frames[i + 1] - frames[i]) * np.float32(np.sqrt(0.5)) for i in at]
-        steps = [step for step in steps if step.any()]
-        if steps:
-            return steps
-    return [frames[0]]
+    """Planes that hold the noise: differences of neighbouring frames, or the one frame itself."""
+    steps = [b - a for a, b in zip(frames[::2], frames[1::2], strict=False) if not np.array_equal(a, b)]
+    return [step * np.float32(np.sqrt(0.5)) for step in steps] or [frames[0]]
 
 
-def _window_spectra(field: Floats) -> Floats:
-    """Power spectra of overlapping windows, 1 for white noise of variance 1; about 600 windows at most."""
+def _window_spectra(field: Floats, fields: int = 1) -> Floats:
+    """Power spectra of overlapping windows, 1 for white noise of variance 1; at most about 400 windows in all."""
+    count = 400 // fields
     field = np.pad(field, [(0, max(0, SIZE - n)) for n in field.shape], mode="symmetric")
-    step = max(SIZE // 2, int(np.ceil(np.sqrt(field.size / 600))))
+    step = max(SIZE // 2, int(np.ceil(np.sqrt(field.size / count))))
     view = np.lib.stride_tricks.sliding_window_view(field, (SIZE, SIZE))[::step, ::step]
     hann = np.hanning(SIZE + 2)[1:-1]
     weight = np.outer(hann, hann).astype(np.float32)
     blocks = view.reshape(-1, SIZE, SIZE).astype(np.float32)
     blocks = blocks - np.tensordot(blocks, weight / weight.sum(), axes=2)[:, None, None]
-    power = np.abs(sfft.fft2(blocks * weight)) ** 2
+    spectrum = sfft.fft2(blocks * weight)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
     return np.asarray(power / np.square(weight).sum(), dtype=np.float32)
 
 
@@ -124,7 +125,7 @@ def _noise_spectrum(spectra: Floats, frames: Floats, fwhm_px: float | None) -> F
     power = spectra[order[:count]].mean(axis=0, dtype=np.float64)
     floor = float(power[_frequency > 0.55].mean())
     coarse = floor < 1.5 * quantisation_step(frames) ** 2 / 12
-    signal = float(frames.mean() - np.quantile(frames[0], 0.01))
+    signal = float(frames.mean() - np.quantile(thinned(frames[0]), 0.01))
     plausible = signal**2 < MOST_PHOTONS * floor
     flat = _is_flat(power)
     if flat and plausible and not coarse:

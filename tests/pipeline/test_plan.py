@@ -79,12 +79,8 @@ def test_the_optics_of_the_file_give_the_resolution() -> None:
         {"meta": {"numerical_aperture": 1.25}},
         {"channels": [ss.Channel(emission_nm=500.0)]},
         {"channels": [ss.Channel(emission_nm=500.0)], "meta": {"numerical_aperture": 1.25, "modality": "STED"}},
-        {
-            "channels": [ss.Channel(emission_nm=500.0)],
-            "meta": {"numerical_aperture": 1.25, "modality": "StructuredIllumination"},
-        },
     ],
-    ids=["no wavelength", "no aperture", "STED", "SIM"],
+    ids=["no wavelength", "no aperture", "STED"],
 )
 def test_optics_that_do_not_say_the_resolution_are_not_used(fields: dict[str, Any]) -> None:
     assert ss.plan(image(**fields)).sources["resolution_um"] == "default"

@@ -8,7 +8,7 @@ import pytest
 import sparsescope as ss
 from problems import counts
 
-RECIPE = ss.Recipe(background="none", sparsity=20)
+RECIPE = ss.Recipe.preset("published-python", background="none", sparsity=20)
 
 
 def test_a_part_at_the_scale_of_the_whole_comes_out_as_the_same_part_of_the_whole() -> None:

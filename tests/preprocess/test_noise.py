@@ -14,6 +14,9 @@ from scipy import ndimage
 from preprocess.noise_scenes import KINDS, emccd, scene, scmos
 from sparsescope.errors import InputError, RecipeError
 from sparsescope.preprocess.noise import estimate_noise, noise_variance
+from sparsescope.preprocess.noise_judge import why_no_scale
+from sparsescope.preprocess.noise_line import Line
+from sparsescope.preprocess.noise_samples import has_jpeg_blocks
 
 LIGHT = (30, 100, 300, 3000)
 CAMERAS = ((scmos, 2.2, 100.0), (emccd, 24.0, 200.0))
@@ -144,8 +147,8 @@ PROCESSED = {
         lambda: np.round(250 * lit("mixed", 256) + np.random.default_rng(0).normal(0, 0.05, (256, 256))),
         "steps",
     ),
-    "jpeg 70": (lambda: jpeg(bright() / bright().max() * 255, 70), None),
-    "jpeg 50": (lambda: jpeg(bright() / bright().max() * 255, 50), None),
+    "jpeg 70": (lambda: jpeg(bright() / bright().max() * 255, 70), "JPEG"),
+    "jpeg 50": (lambda: jpeg(bright() / bright().max() * 255, 50), "JPEG"),
     "no photons": (lambda: scmos(np.zeros((256, 256))), "too few photons"),
     "too few photons": (lambda: scmos(0.4 * lit("texture", 256)), "too few photons"),
     "without noise": (lambda: np.round(50000 * lit("mixed", 256)), None),
@@ -210,6 +213,57 @@ def test_saturated_pixels_are_counted_and_do_not_bend_the_gain():
     assert noise.saturated_fraction > 0.003
     assert any("saturated" in note for note in noise.notes)
     assert noise.gain_counts_per_electron == pytest.approx(2.2, rel=0.15)
+
+
+@pytest.mark.parametrize(("camera", "gain", "offset"), CAMERAS)
+def test_dim_points_on_a_level_background_give_the_gain_without_bias(camera, gain, offset):
+    light = 30 * lit("points", 512)
+    found = [estimate_noise(camera(light, seed)).gain_counts_per_electron / gain for seed in range(4)]
+    assert abs(np.mean(found) - 1) < 0.1
+
+
+def test_a_high_offset_does_not_leak_into_the_noise():
+    frame = scmos(100 * lit("cells", 128)).astype(np.float64)
+    low, high = estimate_noise(frame), estimate_noise(frame + 30000)
+    assert high.gain_counts_per_electron == pytest.approx(low.gain_counts_per_electron, rel=1e-3)
+
+
+def test_hot_pixels_of_many_brightnesses_do_not_bend_the_gain():
+    rng = np.random.default_rng(3)
+    frame = scmos(300 * lit("cells", 256))
+    worn = np.where(rng.random(frame.shape) < 1e-3, rng.integers(2000, 50000, frame.shape), frame)
+    assert estimate_noise(worn).gain_counts_per_electron == pytest.approx(2.2, rel=0.15)
+
+
+def line(**changes):
+    """Line of a good camera frame: gain 2, offset 100, 0 to 500 photons, read noise 1.5."""
+    level = np.linspace(105, 1100, 20)
+    good = Line(2.0, -191.0, (0.001, 1.0, 0.0), level, 2 * level - 191, 1.0, 0.05)
+    return dataclasses.replace(good, **changes)
+
+
+def test_each_reason_against_a_photon_scale_has_its_words():
+    frame = scmos(300 * lit("cells", 256))[None].astype(np.float32)
+    assert why_no_scale(frame, line(), 0) is None
+    assert "reaches over 2 px" in why_no_scale(frame, line(), 2)
+    assert "not counts" in why_no_scale(frame * lit("points", 256)[None], line(), 0)
+    assert "negative" in why_no_scale(0.25 * frame - 200, line(), 0)
+    assert "too small" in why_no_scale(frame, None, 0)
+    assert "coarse steps" in why_no_scale(frame, line(variance=np.full(20, 0.1)), 0)
+    assert "measurably grow" in why_no_scale(frame, line(slope=-1.0), 0)
+    assert "measurably grow" in why_no_scale(frame, line(covariance=(1.0, 1.0, 0.0)), 0)
+    assert "in proportion" in why_no_scale(frame, line(scatter=0.8, misfit=5.0), 0)
+    assert "less noise" in why_no_scale(frame, line(slope=1e-7, intercept=1.0, covariance=(0.0, 0.0, 0.0)), 0)
+
+
+@pytest.mark.parametrize("level", [40, 60, 75])
+@pytest.mark.parametrize("kind", ["filaments", "points", "mixed"])
+def test_the_blocks_of_lossy_jpeg_are_seen_and_nothing_is_taken_for_them(kind, level):
+    image = bright(kind) / bright(kind).max() * 255
+    cut = jpeg(image, level)[3:, 5:].astype(np.float32)
+    assert has_jpeg_blocks(cut)
+    assert not has_jpeg_blocks(image.astype(np.float32))
+    assert not has_jpeg_blocks(np.tile(lit(kind, 64), (4, 4)).astype(np.float32))
 
 
 def test_hot_pixels_and_a_black_frame_around_the_image_do_not_bend_the_gain():

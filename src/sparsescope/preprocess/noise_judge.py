@@ -28,14 +28,14 @@ def why_no_scale(frames: Floats, line: Line | None, radius_px: int) -> str | Non
         How far the noise is correlated.
     """
     step = quantisation_step(frames)
+    if has_jpeg_blocks(frames[0]):
+        return "the image shows the 8 × 8 blocks of lossy JPEG compression"
     if radius_px > 0:
         return f"noise reaches over {radius_px} px (the image was interpolated, filtered or reconstructed)"
     if step == 0:
         return "the values are not counts (they do not lie on a grid of grey values): the image was processed before"
     if float(frames.min()) < 0 and step != 1:
         return "there are negative values, which no detector counts: the image was processed before"
-    if has_jpeg_blocks(frames[0]):
-        return "the image shows the 8 × 8 blocks of lossy JPEG compression"
     return "the image is too small to measure its noise" if line is None else _why_no_line(line, step)
 
 

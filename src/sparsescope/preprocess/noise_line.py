@@ -39,7 +39,7 @@ class Line:
     level, variance : array
         The bins: mean brightness (counts) and variance (counts²).
     misfit, scatter : float
-        Root mean square of the bins' residuals, in standard errors and relative to the fit.
+        Typical residual of the bins (scaled median), in standard errors and relative to the fit.
     """
 
     slope: float
@@ -148,8 +148,7 @@ def fit_line(
         level, variance = np.append(level, anchor[0]), np.append(variance, anchor[1])
         freedom = np.append(freedom, SURE)
     found, spread, guess, off = _robust_fit(level, variance, freedom, typical, slope)
-    weight = np.minimum(1.0, 2.0 / np.maximum(np.abs(off), 1e-9))
-    misfit = float(np.sqrt(np.average(off**2, weights=weight)))
+    misfit = 1.4826 * float(np.median(np.abs(off)))
     spread = spread * max(1.0, misfit) ** 2
     return Line(
         float(found[0]),
@@ -157,7 +156,7 @@ def fit_line(
         (float(spread[0, 0]), float(spread[1, 1]), float(spread[0, 1])),
         *points,
         misfit,
-        float(np.sqrt(np.average(np.square(variance / guess - 1), weights=weight))),
+        1.4826 * float(np.median(np.abs(variance / guess - 1))),
     )
 
 

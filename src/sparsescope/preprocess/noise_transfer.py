@@ -37,7 +37,7 @@ class Bank:
 
 
 def _bank(length: int, half_width: float, freedom: float) -> Bank:
-    """Two sequences that hold the most of their energy within `half_width` (cycles per pixel) of the Nyquist frequency."""
+    """Two sequences with most of their energy within `half_width` (cycles per pixel) of the Nyquist frequency."""
     lag = np.subtract.outer(np.arange(length), np.arange(length))
     _, vectors = np.linalg.eigh(2 * half_width * np.sinc(2 * half_width * lag))  # Slepian's, around frequency 0
     slow = vectors[:, :-3:-1].T

@@ -222,6 +222,18 @@ def test_dim_points_on_a_level_background_give_the_gain_without_bias(camera, gai
     assert abs(np.mean(found) - 1) < 0.1
 
 
+def test_unequal_gains_of_the_pixels_do_not_raise_the_gain_of_a_bright_frame():
+    found = [estimate_noise(scmos(3000 * lit("cells", 512), seed)).gain_counts_per_electron for seed in range(3)]
+    assert np.mean(found) == pytest.approx(2.2, rel=0.12)
+
+
+def test_a_known_wide_point_spread_function_makes_the_gain_more_certain():
+    frame = emccd(2000 * scene("texture", 256, 6.0))
+    free, told = estimate_noise(frame), estimate_noise(frame, fwhm_px=6.0)
+    assert told.gain_relative_error < 0.8 * free.gain_relative_error
+    assert abs(told.gain_counts_per_electron / 24 - 1) < 3 * told.gain_relative_error
+
+
 def test_a_high_offset_does_not_leak_into_the_noise():
     frame = scmos(100 * lit("cells", 128)).astype(np.float64)
     low, high = estimate_noise(frame), estimate_noise(frame + 30000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,24 @@ import numpy.typing as npt
 from sparsescope.engines import HessianTerms
 from sparsescope.engines.reference import NumpyEngine
 from sparsescope.operators import adjoint_second_difference, hessian_weights, second_difference
+from sparsescope.recipe import Recipe
 
 Array = npt.NDArray[np.floating]
+
+
+PUBLISHED: dict[str, Any] = {
+    "background": "weak-high-light",
+    "fidelity": 150.0,
+    "sparsity": 10.0,
+    "continuity": 0.5,
+    "sparse_iterations": 100,
+    "deconvolution_iterations": 7,
+}
+
+
+def settings(**changes: Any) -> Recipe:
+    """Published default settings with some changed: nothing is left to be chosen from the image."""
+    return Recipe(**{**PUBLISHED, **changes})
 
 
 def scene(shape: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.float32]:

@@ -67,7 +67,7 @@ def test_any_other_array_must_say_its_axes(shape: tuple[int, ...]) -> None:
         ss.as_image(np.zeros(shape))
 
 
-@pytest.mark.parametrize("axes", ["", "YY", "XZ", "YXS", "ZYXQ", "Y X", "TCZ"])
+@pytest.mark.parametrize("axes", ["", "YY", "YXX", "XZ", "YXS", "ZYXQ", "Y X", "TCZ"])
 def test_letters_that_are_no_axes_are_refused_with_those_that_are(axes: str) -> None:
     with pytest.raises(InputError, match="allowed is a string over TCZYX"):
         ss.as_image(np.zeros((2,) * len(axes)), axes)

@@ -65,7 +65,7 @@ WRONG = [
     ("upsample", 3, "upsample = 3 is not allowed: one of 1, 2"),
     ("deconvolution", "RL", "deconvolution = 'RL' is not allowed: one of rl, landweber, none"),
     ("hot_pixels", "yes", "one of none, adaptive"),
-    ("background", "weak", "background = 'weak' is not allowed: auto, or one of none, weak-high-light"),
+    ("background", "weak", "background = 'weak' is not allowed: auto, or one of none, flat, smooth-wide"),
     ("resolution_um", 0, "auto, or a number > 0 and <= 1000"),
 ]
 

@@ -72,7 +72,8 @@ def test_after_an_error_waiting_jobs_are_not_started() -> None:
 
     with pytest.raises(ValueError, match="first"):
         run_all([lambda n=n: job(n) for n in range(300)], 2)
-    assert len(started) < 300
+    time.sleep(0.5)  # long enough for all of them, had they been left in the queue
+    assert len(started) < 150
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

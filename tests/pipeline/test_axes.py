@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
-from problems import counts
+from problems import counts, settings
 
 SIZES: dict[str, Any] = {"pixel_size_um": 0.1, "z_step_um": 0.3, "resolution_um": 0.3}
 LENGTHS = {"T": 3, "C": 2, "Z": 5, "Y": 24, "X": 26}
-RECIPE = ss.Recipe(sparse_iterations=12, deconvolution_iterations=4)
-PLAIN = ss.Recipe(sparse_iterations=12, deconvolution_iterations=4, background="none")
+RECIPE = settings(sparse_iterations=12, deconvolution_iterations=4)
+PLAIN = settings(sparse_iterations=12, deconvolution_iterations=4, background="none")
 
 EVERY_AXES = ["YX", "TYX", "ZYX", "TZYX", "CYX", "TCYX", "CZYX", "TCZYX"]
 

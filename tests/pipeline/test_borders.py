@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 import sparsescope as ss
-from problems import disc, rms
+from problems import disc, rms, settings
 
 Array = npt.NDArray[np.float32]
 SIZES: dict[str, Any] = {"pixel_size_um": 0.1, "resolution_um": 0.3}
@@ -26,13 +26,13 @@ def scene(through: float, noisy: bool) -> Array:
 
 
 METHODS = {
-    "sparse stage": ss.Recipe(background="none", deconvolution="none"),
-    "richardson-lucy": ss.Recipe(background="none"),
-    "richardson-lucy, long": ss.Recipe(background="none", deconvolution_iterations=30),
-    "landweber": ss.Recipe(background="none", deconvolution="landweber"),
-    "landweber, long": ss.Recipe(background="none", deconvolution="landweber", deconvolution_iterations=30),
-    "second stage alone": ss.Recipe(background="none", sparse_iterations=0),
-    "certified": ss.Recipe(background="none", tolerance=2e-4),
+    "sparse stage": settings(background="none", deconvolution="none"),
+    "richardson-lucy": settings(background="none"),
+    "richardson-lucy, long": settings(background="none", deconvolution_iterations=30),
+    "landweber": settings(background="none", deconvolution="landweber"),
+    "landweber, long": settings(background="none", deconvolution="landweber", deconvolution_iterations=30),
+    "second stage alone": settings(background="none", sparse_iterations=0),
+    "certified": settings(background="none", tolerance=2e-4),
 }
 methods = pytest.mark.parametrize("recipe", METHODS.values(), ids=METHODS)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
-from problems import counts
+from problems import counts, settings
 from sparsescope.engines import pick
 from sparsescope.optics.gaussian import gaussian_kernel1d
 from sparsescope.preprocess.background import background
@@ -21,15 +21,15 @@ from sparsescope.solvers.richardson_lucy import RichardsonLucy
 SIZES: dict[str, Any] = {"pixel_size_um": 0.1, "resolution_um": 0.3}
 
 RECIPES = {
-    "all stages": ss.Recipe(sparse_iterations=20),
-    "no background": ss.Recipe(sparse_iterations=20, background="none"),
-    "landweber": ss.Recipe(sparse_iterations=20, deconvolution="landweber"),
-    "sparse stage alone": ss.Recipe(sparse_iterations=20, background="none", deconvolution="none"),
-    "second stage alone": ss.Recipe(sparse_iterations=0, background="strong-low-light"),
-    "certified": ss.Recipe(tolerance=5e-3, background="weak-low-light"),
-    "finer": ss.Recipe(sparse_iterations=20, upsample=2),
-    "hot pixels": ss.Recipe(sparse_iterations=20, hot_pixels="adaptive"),
-    "nothing": ss.Recipe(sparse_iterations=0, background="none", deconvolution="none"),
+    "all stages": settings(sparse_iterations=20),
+    "no background": settings(sparse_iterations=20, background="none"),
+    "landweber": settings(sparse_iterations=20, deconvolution="landweber"),
+    "sparse stage alone": settings(sparse_iterations=20, background="none", deconvolution="none"),
+    "second stage alone": settings(sparse_iterations=0, background="strong-low-light"),
+    "certified": settings(tolerance=5e-3, background="weak-low-light"),
+    "finer": settings(sparse_iterations=20, upsample=2),
+    "hot pixels": settings(sparse_iterations=20, hot_pixels="adaptive"),
+    "nothing": settings(sparse_iterations=0, background="none", deconvolution="none"),
 }
 recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 second_stages = pytest.mark.parametrize("method", ["rl", "landweber"])
@@ -85,7 +85,7 @@ def test_with_every_stage_left_out_the_image_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_deconvolution_keeps_the_sum(method: str, seed: int) -> None:
     data = counts((60, 50), seed)
-    recipe = ss.Recipe(background="none", sparse_iterations=0, deconvolution=method, deconvolution_iterations=30)
+    recipe = settings(background="none", sparse_iterations=0, deconvolution=method, deconvolution_iterations=30)
     result = ss.deconvolve(data, recipe, **SIZES)
     assert total(result.image.data) == pytest.approx(total(data), rel=1e-5)
     assert abs(result.measures["deconvolution_flux_change_percent"]) < 1e-3
@@ -95,7 +95,7 @@ def test_the_deconvolution_keeps_the_sum(method: str, seed: int) -> None:
 @second_stages
 def test_the_second_stage_alone_is_the_solver_on_the_data(method: str) -> None:
     data = counts((40, 44)).astype(np.float32)
-    recipe = ss.Recipe(background="none", sparse_iterations=0, deconvolution=method, deconvolution_iterations=12)
+    recipe = settings(background="none", sparse_iterations=0, deconvolution=method, deconvolution_iterations=12)
     result = ss.deconvolve(data, recipe, **SIZES)
     kernel, scale = gaussian_kernel1d(3.0), data.max()
     solver = (RichardsonLucy if method == "rl" else Landweber)(pick().blur(kernel, kernel, data.shape), 12)
@@ -107,7 +107,7 @@ def test_the_second_stage_alone_is_the_solver_on_the_data(method: str) -> None:
 @second_stages
 def test_without_the_sparse_stage_the_background_is_in_the_model_not_subtracted(method: str) -> None:
     data = counts((60, 64)).astype(np.float32)
-    recipe = ss.Recipe(
+    recipe = settings(
         background="strong-low-light", sparse_iterations=0, deconvolution=method, deconvolution_iterations=9
     )
     result = ss.deconvolve(data, recipe, **SIZES)
@@ -124,7 +124,7 @@ def test_without_the_sparse_stage_the_background_is_in_the_model_not_subtracted(
 )
 def test_the_background_is_returned_in_counts(mode: str) -> None:
     data = counts((3, 60, 64))
-    result = ss.deconvolve(data, ss.Recipe(background=mode, sparse_iterations=10), axes="TYX", **SIZES)
+    result = ss.deconvolve(data, settings(background=mode, sparse_iterations=10), axes="TYX", **SIZES)
     assert result.background is not None
     assert result.background.axes == "TYX"
     assert result.background.dtype == np.float32
@@ -136,8 +136,8 @@ def test_the_background_is_returned_in_counts(mode: str) -> None:
 
 def test_the_measures_are_those_of_the_arrays() -> None:
     data = counts((60, 64))
-    sparse_only = ss.deconvolve(data, ss.Recipe(deconvolution="none"))
-    both = ss.deconvolve(data, ss.Recipe(), **SIZES)
+    sparse_only = ss.deconvolve(data, settings(deconvolution="none"))
+    both = ss.deconvolve(data, settings(), **SIZES)
     assert sparse_only.background is not None
     left = total(data) - total(sparse_only.background.data)
     sparse = total(sparse_only.image.data)
@@ -149,7 +149,7 @@ def test_the_measures_are_those_of_the_arrays() -> None:
 
 
 def test_the_notes_say_the_measures() -> None:
-    result = ss.deconvolve(counts((60, 64)), ss.Recipe(fidelity=150, sparsity=10), **SIZES)
+    result = ss.deconvolve(counts((60, 64)), settings(fidelity=150, sparsity=10), **SIZES)
     said = " | ".join(result.notes)
     background_removed, sparsity = (
         result.measures["background_removed_percent"], result.measures["sparsity_removed_percent"],
@@ -161,8 +161,8 @@ def test_the_notes_say_the_measures() -> None:
 
 def test_sparsity_that_removes_much_is_warned_of_and_little_is_not() -> None:
     data = counts((60, 64))
-    strong = ss.deconvolve(data, ss.Recipe(fidelity=50, sparsity=20), **SIZES)
-    weak = ss.deconvolve(data, ss.Recipe(fidelity=200, sparsity=3), **SIZES)
+    strong = ss.deconvolve(data, settings(fidelity=50, sparsity=20), **SIZES)
+    weak = ss.deconvolve(data, settings(fidelity=200, sparsity=3), **SIZES)
     assert strong.measures["sparsity_removed_percent"] > 30 > weak.measures["sparsity_removed_percent"]
     assert any("lower --sparsity or raise --fidelity" in note for note in strong.notes)
     assert not any("lower --sparsity" in note for note in weak.notes)
@@ -170,7 +170,7 @@ def test_sparsity_that_removes_much_is_warned_of_and_little_is_not() -> None:
 
 def test_a_sum_that_is_not_kept_is_told() -> None:
     data = counts((60, 64)).astype(np.float32) - 25
-    recipe = ss.Recipe(background="none", sparse_iterations=0)
+    recipe = settings(background="none", sparse_iterations=0)
     result = ss.deconvolve(data, recipe, **SIZES)
     assert result.measures["deconvolution_flux_change_percent"] > 0.5
     assert any(note.startswith("flux NOT kept by the deconvolution") for note in result.notes)
@@ -178,8 +178,8 @@ def test_a_sum_that_is_not_kept_is_told() -> None:
 
 def test_leaving_the_sparse_stage_out_differs_from_one_iteration_of_it() -> None:
     data = counts((50, 54))
-    none = ss.deconvolve(data, ss.Recipe(sparse_iterations=0), **SIZES)
-    one = ss.deconvolve(data, ss.Recipe(sparse_iterations=1), **SIZES)
+    none = ss.deconvolve(data, settings(sparse_iterations=0), **SIZES)
+    one = ss.deconvolve(data, settings(sparse_iterations=1), **SIZES)
     assert not any("sparse stage" in note for note in none.notes)
     assert any("sparse stage" in note for note in one.notes)
     assert not np.array_equal(none.image.data, one.image.data)
@@ -187,7 +187,7 @@ def test_leaving_the_sparse_stage_out_differs_from_one_iteration_of_it() -> None
 
 def test_finer_sampling_doubles_the_shape_halves_the_pixels_and_keeps_the_level() -> None:
     data = counts((3, 40, 44))
-    recipe = ss.Recipe(upsample=2, background="none", fidelity=1000, sparsity=0, sparse_iterations=20)
+    recipe = settings(upsample=2, background="none", fidelity=1000, sparsity=0, sparse_iterations=20)
     fine, coarse = (
         ss.deconvolve(data, r, axes="CYX", z_step_um=0.5, **SIZES) for r in (recipe, recipe.replace(upsample=1))
     )
@@ -202,7 +202,7 @@ def test_finer_sampling_doubles_the_shape_halves_the_pixels_and_keeps_the_level(
 
 def test_the_psf_is_sampled_more_finely_with_the_image() -> None:
     data = counts((40, 44)).astype(np.float32)
-    recipe = ss.Recipe(upsample=2, background="none", sparse_iterations=0, deconvolution_iterations=5)
+    recipe = settings(upsample=2, background="none", sparse_iterations=0, deconvolution_iterations=5)
     result = ss.deconvolve(data, recipe, **SIZES)
     by_hand = ss.deconvolve(
         upsample(data, 2), recipe.replace(upsample=1), pixel_size_um=0.05, resolution_um=0.3
@@ -211,7 +211,7 @@ def test_the_psf_is_sampled_more_finely_with_the_image() -> None:
 
 
 def test_the_finer_background_stays_on_the_grid_of_the_input() -> None:
-    result = ss.deconvolve(counts((40, 44)), ss.Recipe(upsample=2, sparse_iterations=5), **SIZES)
+    result = ss.deconvolve(counts((40, 44)), settings(upsample=2, sparse_iterations=5), **SIZES)
     assert result.background is not None
     assert result.background.shape == (40, 44)
     assert result.background.pixel_size_um == 0.1
@@ -220,9 +220,9 @@ def test_the_finer_background_stays_on_the_grid_of_the_input() -> None:
 def test_pixels_that_are_not_square_get_a_psf_that_is_round_in_microns() -> None:
     data = counts((40, 44)).astype(np.float32)
     image = ss.Image(data, "YX", {"x": 0.1, "y": 0.2})
-    made = ss.plan(image, ss.Recipe(upsample=2), resolution_um=0.8)
+    made = ss.plan(image, settings(upsample=2), resolution_um=0.8)
     assert (made.fwhm_px, made.fwhm_yx_px) == (8.0, (8.0, 16.0))
-    recipe = ss.Recipe(background="none", sparse_iterations=0, deconvolution_iterations=8)
+    recipe = settings(background="none", sparse_iterations=0, deconvolution_iterations=8)
     value = ss.deconvolve(image, recipe, resolution_um=0.8).image.data
     blur = pick().blur(gaussian_kernel1d(4.0), gaussian_kernel1d(8.0), data.shape)
     expected = solve(RichardsonLucy(blur, 8), data / data.max()).value

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
-from problems import counts
+from problems import counts, settings
 from sparsescope.errors import InputError, RecipeError
 
 SIZES: dict[str, Any] = {"pixel_size_um": 0.1, "resolution_um": 0.3}
@@ -27,7 +27,7 @@ def test_a_constant_image_gives_a_constant_image(
     value: int, sparse_iterations: int, axes: str, method: str, mode: str
 ) -> None:
     shape = (4, 30, 33)[-len(axes) :]
-    recipe = ss.Recipe(background=mode, deconvolution=method, sparse_iterations=sparse_iterations)
+    recipe = settings(background=mode, deconvolution=method, sparse_iterations=sparse_iterations)
     result = ss.deconvolve(np.full(shape, value, np.uint16), recipe, axes=axes, **SIZES)
     data = np.asarray(result.image.data)
     assert (data.shape, data.dtype, result.image.axes) == (shape, np.float32, axes)
@@ -48,7 +48,7 @@ def test_a_constant_image_gives_a_constant_image(
 def test_an_empty_image_among_channels_is_named(engine: str) -> None:
     data = counts((3, 30, 33))
     data[1] = 0
-    result = ss.deconvolve(data, ss.Recipe(sparse_iterations=5), axes="CYX", engine=engine, **SIZES)
+    result = ss.deconvolve(data, settings(sparse_iterations=5), axes="CYX", engine=engine, **SIZES)
     assert f"channel 1: {NOTHING}" in result.notes
     assert not np.asarray(result.image.data)[1].any()
     assert np.asarray(result.image.data)[[0, 2]].max(axis=(1, 2)).min() > 0
@@ -57,7 +57,7 @@ def test_an_empty_image_among_channels_is_named(engine: str) -> None:
 def test_an_empty_frame_in_a_movie_stays_dark() -> None:
     data = counts((5, 30, 33))
     data[2] = 0
-    for recipe in (ss.Recipe(sparse_iterations=20), ss.Recipe(sparse_iterations=20, continuity=0)):
+    for recipe in (settings(sparse_iterations=20), settings(sparse_iterations=20, continuity=0)):
         result = np.asarray(ss.deconvolve(data, recipe, axes="TYX", **SIZES).image.data)
         assert np.isfinite(result).all()
         assert result[2].sum() < 0.2 * result[1].sum()
@@ -84,13 +84,13 @@ def test_numbers_that_leave_no_room_in_float32_are_refused(value: float) -> None
     data = counts((30, 33)).astype(np.float32)
     data[4, 4] = value
     with pytest.raises(InputError, match=r"allowed are magnitudes up to 1e\+30.*divide the image by a constant"):
-        ss.deconvolve(data, ss.Recipe(background="none"), **SIZES)
+        ss.deconvolve(data, settings(background="none"), **SIZES)
 
 
 @pytest.mark.parametrize("factor", [1e-37, 1e-30, 1e26])
 def test_very_small_and_very_large_units_are_taken_in_stride(factor: float) -> None:
     data = counts((30, 33)).astype(np.float32)
-    recipe = ss.Recipe(sparse_iterations=10)
+    recipe = settings(sparse_iterations=10)
     expected = ss.deconvolve(data, recipe, **SIZES).image.data
     result = ss.deconvolve(data.astype(np.float64) * factor, recipe, **SIZES).image.data
     np.testing.assert_allclose(np.asarray(result) / factor, expected, rtol=0, atol=1e-4 * np.asarray(expected).max())
@@ -104,7 +104,7 @@ def test_hot_pixels_are_repaired_when_asked(value: float, method: str) -> None:
     places = [(5, 6), (20, 40), (49, 0)]
     for place in places:
         data[place] = value
-    recipe = ss.Recipe(hot_pixels="adaptive", deconvolution=method, sparse_iterations=20)
+    recipe = settings(hot_pixels="adaptive", deconvolution=method, sparse_iterations=20)
     result = ss.deconvolve(data, recipe, **SIZES)
     expected = ss.deconvolve(clean, recipe, **SIZES)
     assert any(note.startswith("3 hot, dead or not-finite pixels were replaced") for note in result.notes)
@@ -115,7 +115,7 @@ def test_hot_pixels_are_repaired_when_asked(value: float, method: str) -> None:
 def test_hot_pixels_are_counted_once_over_all_frames() -> None:
     data = counts((4, 40, 43)).astype(np.float32)
     data[1, 5, 6] = data[3, 7, 8] = np.nan
-    result = ss.deconvolve(data, ss.Recipe(hot_pixels="adaptive", sparse_iterations=5), axes="TYX", **SIZES)
+    result = ss.deconvolve(data, settings(hot_pixels="adaptive", sparse_iterations=5), axes="TYX", **SIZES)
     assert any(note.startswith("2 hot") for note in result.notes)
 
 
@@ -124,7 +124,7 @@ def test_hot_pixels_are_counted_once_over_all_frames() -> None:
 @pytest.mark.parametrize("sparse_iterations", [0, 20])
 def test_negative_values_are_kept_as_data_and_noted(sparse_iterations: int, method: str, mode: str) -> None:
     data = counts((40, 43)).astype(np.float32) - 25
-    recipe = ss.Recipe(background=mode, deconvolution=method, sparse_iterations=sparse_iterations)
+    recipe = settings(background=mode, deconvolution=method, sparse_iterations=sparse_iterations)
     result = ss.deconvolve(data, recipe, **SIZES)
     note = next(note for note in result.notes if "negative values" in note)
     assert f"(down to {data.min():.4g})" in note
@@ -141,7 +141,7 @@ def test_negative_values_are_kept_as_data_and_noted(sparse_iterations: int, meth
 def test_an_image_whose_sum_is_negative_still_shows_its_bright_part(sparse_iterations: int, method: str) -> None:
     data = np.full((40, 43), -30, np.int32)
     data[18:22, 20:24] = 400
-    recipe = ss.Recipe(background="none", deconvolution=method, sparse_iterations=sparse_iterations)
+    recipe = settings(background="none", deconvolution=method, sparse_iterations=sparse_iterations)
     result = np.asarray(ss.deconvolve(data, recipe, **SIZES).image.data)
     assert 200 < result.max() < 2000
     assert 18 <= np.argmax(result) // 43 < 22
@@ -157,7 +157,7 @@ def test_an_image_that_is_all_negative_is_zero_and_said_so() -> None:
 
 
 def test_a_single_pixel_is_an_image_when_no_psf_is_asked_for() -> None:
-    recipe = ss.Recipe(background="none", deconvolution="none", fidelity=100, sparsity=0)
+    recipe = settings(background="none", deconvolution="none", fidelity=100, sparsity=0)
     result = ss.deconvolve(np.array([[5]], np.uint16), recipe)
     np.testing.assert_allclose(result.image.data, [[5]], rtol=1e-5)
     with pytest.raises(RecipeError, match="the PSF is wider than the image"):
@@ -167,7 +167,7 @@ def test_a_single_pixel_is_an_image_when_no_psf_is_asked_for() -> None:
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2), (3, 5)])
 @backgrounds
 def test_thin_and_tiny_images_are_images(shape: tuple[int, int], mode: str) -> None:
-    recipe = ss.Recipe(background=mode, sparse_iterations=20)
+    recipe = settings(background=mode, sparse_iterations=20)
     data = counts(shape) + np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape)
     result = ss.deconvolve(data, recipe, pixel_size_um=0.1, resolution_um=0.1)
     assert result.image.shape == shape
@@ -177,7 +177,7 @@ def test_thin_and_tiny_images_are_images(shape: tuple[int, int], mode: str) -> N
 def test_a_run_that_fails_numerically_returns_its_input_and_says_what_to_do() -> None:
     data = np.zeros((30, 33), np.float32)
     data[3, 4], data[10, 10] = 1.0, -9e29
-    result = ss.deconvolve(data, ss.Recipe(background="none", fidelity=1e6, deconvolution="none", sparsity=1e5))
+    result = ss.deconvolve(data, settings(background="none", fidelity=1e6, deconvolution="none", sparsity=1e5))
     if not np.isfinite(result.image.data).all():
         pytest.fail("a result that is not finite was handed out")
     assert "numerical failure" in result.outcome

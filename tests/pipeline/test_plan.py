@@ -188,7 +188,7 @@ def test_a_run_that_stops_at_its_limit_says_so(method: str, monkeypatch: pytest.
 
 
 def test_a_certified_result_has_exact_zeros() -> None:
-    recipe = Recipe(tolerance=2e-3, deconvolution="none", background="none")
+    recipe = Recipe(tolerance=2e-3, deconvolution="none", background="none", fidelity=150, sparsity=10)
     result = ss.deconvolve(counts((50, 51)), recipe)
     assert 0.1 < np.mean(result.image.data == 0) < 1
     assert result.outcome.startswith("converged")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sparsescope as ss
-from problems import counts
+from problems import counts, settings
 from sparsescope.pipeline import Progress, blocks
 
 SIZES: dict[str, Any] = {"pixel_size_um": 0.1, "resolution_um": 0.3}
@@ -27,11 +27,11 @@ def whole_and_cut(
 
 
 SEAMS = {
-    "default": (ss.Recipe(), 1e-5),
-    "sparse stage alone": (ss.Recipe(background="none", deconvolution="none"), 1e-5),
-    "certified": (ss.Recipe(tolerance=2e-4, deconvolution="none"), 3e-3),
-    "full continuity, little fidelity": (ss.Recipe(fidelity=20, sparsity=1, continuity=1), 1e-3),
-    "all smoothness": (ss.Recipe(fidelity=10, sparsity=0, continuity=5), 1e-3),
+    "default": (settings(), 1e-5),
+    "sparse stage alone": (settings(background="none", deconvolution="none"), 1e-5),
+    "certified": (settings(tolerance=2e-4, deconvolution="none"), 3e-3),
+    "full continuity, little fidelity": (settings(fidelity=20, sparsity=1, continuity=1), 1e-3),
+    "all smoothness": (settings(fidelity=10, sparsity=0, continuity=5), 1e-3),
 }
 
 
@@ -51,7 +51,7 @@ def test_without_a_halo_seams_would_show(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(blocks, "LEAST_HALO", 0)
     monkeypatch.setattr(blocks, "MOST_HALO", 0)
     data = counts((70, 24, 26))
-    whole, cut = whole_and_cut(data, ss.Recipe(background="none", deconvolution="none"), monkeypatch)
+    whole, cut = whole_and_cut(data, settings(background="none", deconvolution="none"), monkeypatch)
     assert np.abs(cut - whole).max() > 1e-3 * whole.max()
 
 
@@ -60,7 +60,7 @@ def test_blocks_are_cut_along_the_axis_of_continuity_for_each_time_point(
     axes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = counts((2, 40, 12, 14)[-len(axes) :])
-    whole, cut = whole_and_cut(data, ss.Recipe(sparse_iterations=30), monkeypatch, axes)
+    whole, cut = whole_and_cut(data, settings(sparse_iterations=30), monkeypatch, axes)
     assert np.abs(cut - whole).max() <= 1e-5 * whole.max()
 
 
@@ -108,10 +108,10 @@ class Stored:
 @pytest.mark.parametrize(
     "recipe",
     [
-        ss.Recipe(sparse_iterations=5),
-        ss.Recipe(sparse_iterations=5, hot_pixels="adaptive"),
-        ss.Recipe(sparse_iterations=5, continuity=0, background="none"),
-        ss.Recipe(sparse_iterations=5, upsample=2),
+        settings(sparse_iterations=5),
+        settings(sparse_iterations=5, hot_pixels="adaptive"),
+        settings(sparse_iterations=5, continuity=0, background="none"),
+        settings(sparse_iterations=5, upsample=2),
     ],
     ids=["default", "hot", "frames", "finer"],
 )
@@ -125,9 +125,9 @@ def test_a_stored_image_is_read_plane_by_plane(axes: str, recipe: ss.Recipe) -> 
     assert planes < stored.reads <= 3 * planes
 
 
-def test_planning_reads_nothing() -> None:
+def test_planning_reads_nothing_where_every_value_is_given() -> None:
     stored = Stored(counts((4, 30, 31)))
-    ss.plan(ss.as_image(stored, "TYX", pixel_size_um=0.1))
+    ss.plan(ss.as_image(stored, "TYX", pixel_size_um=0.1), settings(), resolution_um=0.3)
     assert stored.reads == 0
 
 
@@ -140,7 +140,7 @@ def test_a_dask_array_is_computed_plane_by_plane() -> None:
         return data[t : t + 1]
 
     lazy = dask.array.map_blocks(plane, chunks=((1,) * 6, (30,), (31,)), dtype=data.dtype, meta=data[:0])
-    recipe = ss.Recipe(sparse_iterations=5)
+    recipe = settings(sparse_iterations=5)
     result = ss.deconvolve(lazy, recipe, axes="TYX", **SIZES)
     assert np.array_equal(result.image.data, ss.deconvolve(data, recipe, axes="TYX", **SIZES).image.data)
     assert sorted(set(asked)) == list(range(6))
@@ -150,11 +150,11 @@ def test_a_dask_array_is_computed_plane_by_plane() -> None:
 @pytest.mark.parametrize(
     ("axes", "recipe"),
     [
-        ("YX", ss.Recipe(sparse_iterations=20)),
-        ("TYX", ss.Recipe(sparse_iterations=20)),
-        ("TYX", ss.Recipe(sparse_iterations=20, continuity=0)),
-        ("TYX", ss.Recipe(tolerance=0.01)),
-        ("TYX", ss.Recipe(sparse_iterations=0, upsample=2, deconvolution="landweber")),
+        ("YX", settings(sparse_iterations=20)),
+        ("TYX", settings(sparse_iterations=20)),
+        ("TYX", settings(sparse_iterations=20, continuity=0)),
+        ("TYX", settings(tolerance=0.01)),
+        ("TYX", settings(sparse_iterations=0, upsample=2, deconvolution="landweber")),
     ],
     ids=str,
 )
@@ -173,20 +173,20 @@ def test_the_number_of_threads_changes_no_bit_of_the_result_and_no_note(axes: st
 @pytest.mark.parametrize("engine", ["cpu", "numpy"])
 def test_both_engines_give_the_same_image(engine: str) -> None:
     data = counts((4, 40, 43))
-    a = ss.deconvolve(data, ss.Recipe(sparse_iterations=40), axes="TYX", **SIZES).image.data
-    b = ss.deconvolve(data, ss.Recipe(sparse_iterations=40), axes="TYX", engine=engine, **SIZES).image.data
+    a = ss.deconvolve(data, settings(sparse_iterations=40), axes="TYX", **SIZES).image.data
+    b = ss.deconvolve(data, settings(sparse_iterations=40), axes="TYX", engine=engine, **SIZES).image.data
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.asarray(a).max())
 
 
 @pytest.mark.parametrize(
     ("axes", "unit", "recipe", "dark"),
     [
-        ("YX", "planes", ss.Recipe(sparse_iterations=5), False),
-        ("TYX", "frames", ss.Recipe(sparse_iterations=30), False),
-        ("TYX", "frames", ss.Recipe(sparse_iterations=5, continuity=0, background="none"), False),
-        ("ZYX", "planes", ss.Recipe(sparse_iterations=0), False),
-        ("CYX", "planes", ss.Recipe(sparse_iterations=5), True),
-        ("TCYX", "frames", ss.Recipe(sparse_iterations=5), True),
+        ("YX", "planes", settings(sparse_iterations=5), False),
+        ("TYX", "frames", settings(sparse_iterations=30), False),
+        ("TYX", "frames", settings(sparse_iterations=5, continuity=0, background="none"), False),
+        ("ZYX", "planes", settings(sparse_iterations=0), False),
+        ("CYX", "planes", settings(sparse_iterations=5), True),
+        ("TCYX", "frames", settings(sparse_iterations=5), True),
     ],
 )
 @pytest.mark.parametrize("threads", [1, 2])
@@ -215,4 +215,4 @@ def test_an_error_from_the_caller_of_progress_ends_the_run() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ss.deconvolve(counts((30, 30, 31)), ss.Recipe(continuity=0), axes="TYX", threads=2, on_progress=stop, **SIZES)
+        ss.deconvolve(counts((30, 30, 31)), settings(continuity=0), axes="TYX", threads=2, on_progress=stop, **SIZES)

@@ -120,7 +120,9 @@ def peer_table() -> None:
     ours = float(np.median([timed(lambda: sparse_stage(image)) for _ in range(9)]))
     theirs = timed(lambda: transcription(image, few)) * (ITERATIONS - 1) / few
     error = np.abs(transcription(image, ITERATIONS - 1) - sparse_stage(image))[16:-16, 16:-16].max()
-    print(f"\nPlain NumPy transcription of the published FFT iteration, 512², {ITERATIONS} iterations: {theirs:.2f} s; ")
+    print(
+        f"\nPlain NumPy transcription of the published FFT iteration, 512², {ITERATIONS} iterations: {theirs:.2f} s; "
+    )
     print(f"this package: {ours * 1e3:.1f} ms; ratio {theirs / ours:.0f}; largest interior difference {error:.1e}.")
 
 
@@ -167,7 +169,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=25, help="rounds per comparison (default 25)")
     arguments = parser.parse_args()
-    print(f"sparsescope {ss.__version__}, Python {platform.python_version()}, {platform.machine()}, {THREADS} threads\n")
+    print(
+        f"sparsescope {ss.__version__}, Python {platform.python_version()}, {platform.machine()}, {THREADS} threads\n"
+    )
     sparse_table(arguments.rounds)
     peer_table()
     stack_line()

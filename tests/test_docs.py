@@ -113,7 +113,9 @@ def command_names() -> set[str]:
 
 @pytest.fixture(scope="module")
 def known_flags(command_names: set[str]) -> set[str]:
-    text = "".join(help_of(*name.split()) for name in ["", *command_names, "recipe show", "recipe new", "recipe presets"])
+    text = "".join(
+        help_of(*name.split()) for name in ["", *command_names, "recipe show", "recipe new", "recipe presets"]
+    )
     return set(re.findall(r"--[a-z][a-z0-9-]*", text))
 
 

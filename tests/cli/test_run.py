@@ -52,7 +52,7 @@ def test_the_table_says_every_number_and_where_it_came_from(cli: Cli, cell: Path
     assert row(said.out, "pixel size") == ["0.1 µm", "file"]
     assert row(said.out, "fidelity") == ["300", "recipe"]
     assert row(said.out, "sparsity") == ["5", "flag"]
-    assert row(said.out, "continuity") == ["0.5", "default"]
+    assert row(said.out, "continuity") == ["0", "auto"], "one plane has nothing to be continuous with"
     assert row(said.out, "resolution") == ["0.25 µm = 2.5 px", "flag"]
     for name in Recipe.model_fields:
         if name not in ("resolution_um", "tolerance"):

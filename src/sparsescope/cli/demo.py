@@ -18,13 +18,8 @@ from .work import work
 FOLDER = Path(__file__).parent.parent / "demo"
 IMAGE = FOLDER / "vesicles.ome.tif"
 ATTRIBUTION = FOLDER / "ATTRIBUTION.txt"
-RECIPE = {
-    "background": "strong-low-light",  # 80 % of the counts are the camera's offset
-    "sparsity": 2.0,  # vesicles fill much of the cell: little is removed
-    "deconvolution_iterations": 15,
-    "resolution_um": 0.30,  # of bead images that were recorded with it, see its attribution
-}
-"""Settings that suit the demo image."""
+RECIPE = {"resolution_um": 0.30}  # of bead images that were recorded with it, see its attribution
+"""What is known of the demo image; all else is chosen from it."""
 
 
 def demo(

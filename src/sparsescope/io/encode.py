@@ -19,6 +19,9 @@ DTYPES = ("float32", "float64", "uint8", "int8", "uint16", "int16", "uint32", "i
 _COARSE = 255
 """A maximum below this loses visible detail by rounding to whole numbers, so values are stretched."""
 
+_LEAST = 1e-30
+"""A maximum below this is rounding error and is not stretched."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -84,7 +87,7 @@ def choose(image: Image, dtype: str | np.dtype[Any]) -> Encoding:
     fits = high < limits.max + 0.5 and (low >= limits.min - 0.5 or not signed)
     peak = max(high, -low) if signed else high
     fine = peak >= _COARSE or image.dtype.kind in "bui" or peak <= 0
-    factor = 1.0 if fits and fine else limits.max / peak
+    factor = 1.0 if (fits and fine) or peak < _LEAST else limits.max / peak
     clipped = 0 if signed else negative
     notes = []
     if factor != 1:

@@ -183,3 +183,31 @@ def test_a_run_that_fails_numerically_returns_its_input_and_says_what_to_do() ->
     assert "numerical failure" in result.outcome
     assert result.outcome in result.notes
     assert np.array_equal(result.image.data, data)
+
+
+HARD = {
+    "one bright pixel": np.pad([[100.0]], ((20, 19), (20, 23))),
+    "hardly a photon": np.random.default_rng(0).poisson(0.01, (40, 44)),
+    "noise alone": np.random.default_rng(0).poisson(5, (40, 44)),
+    "saturated": np.minimum(counts((40, 44)), 50),
+    "an offset subtracted": counts((40, 44)).astype(np.float32) - 100,
+    "all negative": -counts((40, 44)).astype(np.float32) - 1,
+    "constant": np.full((40, 44), 9),
+    "empty": np.zeros((40, 44), np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("method", ["rl", "none"])
+def test_with_everything_left_open_a_hard_image_gives_a_valid_image(method: str, name: str) -> None:
+    result = ss.deconvolve(HARD[name], ss.Recipe(deconvolution=method), pixel_size_um=0.1)
+    data = np.asarray(result.image.data)
+    assert (data.shape, data.dtype) == ((40, 44), np.float32)
+    assert np.isfinite(data).all()
+    assert data.min() >= 0
+    assert "auto" not in {v for k, v in result.recipe.model_dump().items() if k != "resolution_um"}
+
+
+def test_with_everything_left_open_numbers_without_room_in_float32_are_refused() -> None:
+    with pytest.raises(InputError, match="divide the image by a constant"):
+        ss.deconvolve(counts((40, 44)).astype(np.float64) * 3e35, pixel_size_um=0.1)

@@ -58,8 +58,20 @@ class Planes:
         """Return one plane, shape (Y, X), and the number of hot pixels replaced in it."""
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is told below
             plane = np.array(self.image.block(**self.fixed, **index), dtype=np.float32)
+        hot = 0
         if self.hot_pixels == "adaptive":
-            return replace_hot_pixels(plane)
+            plane, hot = replace_hot_pixels(plane)
+        else:
+            self._refuse_broken(plane, index)
+        lowest, largest = float(plane.min()), float(plane.max())
+        if max(largest, -lowest) > LARGEST:
+            raise InputError(
+                f"values from {lowest:.3g} to {largest:.3g}: allowed are magnitudes up to {LARGEST:g}, as results are "
+                "32-bit floats and may be brighter than the input; divide the image by a constant first"
+            )
+        return plane, hot
+
+    def _refuse_broken(self, plane: Float32Array, index: Index) -> None:
         broken = ~np.isfinite(plane)
         if broken.any():
             y, x = np.argwhere(broken)[0]
@@ -68,7 +80,6 @@ class Planes:
                 f"{int(broken.sum())} pixels are not finite (NaN, infinite or beyond float32), the first at {where}: "
                 "--hot-pixels adaptive (hot_pixels='adaptive') replaces them by the median of their neighbours"
             )
-        return plane, 0
 
     def all(self) -> list[Index]:
         """Return the index of every plane, in order."""

@@ -18,7 +18,7 @@ from ..image import Image, as_image
 from ..recipe import Recipe
 from ..solvers.loop import Outcome
 from .account import Account, Sums, total
-from .blocks import LARGEST, Block, Index, Planes, halo_planes
+from .blocks import Block, Index, Planes, halo_planes
 from .plan import Plan, axis_of, plan
 from .provenance import provenance
 from .result import Progress, Result
@@ -205,11 +205,6 @@ class _Run:
             self.account.hot += hot
         largest, mean = max(f[0] for f in found), float(np.mean([f[1] for f in found]))
         self.account.minimum = min(self.account.minimum, *(f[2] for f in found))
-        if max(largest, -self.account.minimum) > LARGEST:
-            raise InputError(
-                f"values from {self.account.minimum:.3g} to {largest:.3g}: allowed are magnitudes up to {LARGEST:g}, "
-                "as results are 32-bit floats and may be brighter than the input; divide the image by a constant first"
-            )
         levels = Levels(largest, mean)
         if self.background is None or largest <= 0:
             return Levels(largest, mean, max(largest, 0.0))

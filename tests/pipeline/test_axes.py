@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,15 @@ def test_channel_names_and_colours_are_carried_over() -> None:
     channels = [ss.Channel("actin", (255, 0, 0)), ss.Channel("dna", (0, 0, 255))]
     image = ss.Image(movie("CYX"), "CYX", {"x": 0.1, "y": 0.1}, channels=channels)
     assert ss.deconvolve(image, RECIPE).image.channels == tuple(channels)
+
+
+@pytest.mark.parametrize("sparse_iterations", [0, 12])
+def test_channels_may_have_settings_of_their_own(sparse_iterations: int) -> None:
+    recipe = RECIPE.replace(sparse_iterations=sparse_iterations, deconvolution="landweber")
+    recipes = recipe.replace(background="none", continuity=0), recipe.replace(fidelity=300)
+    image = ss.as_image(movie("TCYX"), "TCYX", pixel_size_um=0.1)
+    made = replace(ss.plan(image, recipe, resolution_um=0.3), channels=recipes)
+    together = np.asarray(ss.deconvolve(image, planned=made).image.data)
+    for channel, alone in enumerate(recipes):
+        result = ss.deconvolve(movie("TCYX")[:, channel], alone, axes="TYX", **SIZES)
+        assert np.array_equal(together[:, channel], result.image.data)

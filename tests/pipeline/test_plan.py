@@ -22,7 +22,7 @@ def image(axes: str = "YX", shape: tuple[int, ...] = (64, 48), **fields: Any) ->
     return ss.Image(np.ones(shape, np.float32), axes, fields.pop("spacing_um", {"x": 0.1, "y": 0.1}), **fields)
 
 
-def test_auto_stands_for_the_documented_defaults() -> None:
+def test_auto_stands_for_the_documented_defaults_where_the_image_cannot_tell() -> None:
     made = ss.plan(image())
     for name, value in DEFAULTS.items():
         assert getattr(made.recipe, name) == value
@@ -31,6 +31,26 @@ def test_auto_stands_for_the_documented_defaults() -> None:
     assert made.recipe.resolution_um == pytest.approx(DEFAULT_RESOLUTION_PX * 0.1)
     assert made.sources["resolution_um"] == "default"
     assert any("the resolution is not known and taken as 3 pixels = 0.3 µm" in note for note in made.notes)
+
+
+def test_what_is_open_is_chosen_from_the_image_and_what_is_set_is_kept() -> None:
+    source = ss.as_image(counts((64, 66)), pixel_size_um=0.1)
+    made = ss.plan(source, Recipe(fidelity=222, background="none"), resolution_um=0.3, origins={"fidelity": "flag"})
+    assert (made.recipe.fidelity, made.recipe.background) == (222, "none")
+    assert (made.sources["fidelity"], made.sources["background"]) == ("flag", "recipe")
+    assert made.sources["sparsity"] == made.sources["deconvolution_iterations"] == "auto"
+    assert "auto" not in made.recipe.model_dump().values()
+    assert made.tuning[0] is not None
+    assert made.tuning[0].values["sparsity"] == made.recipe.sparsity
+
+
+def test_a_plan_that_was_made_is_not_made_again() -> None:
+    source = ss.as_image(counts((40, 41)), pixel_size_um=0.1)
+    made = ss.plan(source, Recipe(sparse_iterations=9))
+    chosen, again = ss.deconvolve(source, planned=made), ss.deconvolve(source, made.recipe)
+    assert chosen.recipe == made.recipe
+    assert dict(chosen.sources) == dict(made.sources)
+    assert np.array_equal(chosen.image.data, again.image.data)
 
 
 def test_every_parameter_has_a_source() -> None:

@@ -264,7 +264,7 @@ class _Run:
     def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
         """Read the planes of a block and their background, in counts on the result's grid."""
         data = np.stack([finer(planes.read(index)[0], self.factor) for index in block.planes])
-        if self.background is None:
+        if self.background is None or self.recipe.background == "none":
             return data, None
         behind = [finer(self.background[self._place(index, planes)], self.factor) for index in block.planes]
         return data, np.stack(behind)

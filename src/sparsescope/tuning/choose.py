@@ -36,6 +36,9 @@ GENTLE = "smooth-wide"
 
 STEEP = math.sqrt(10.0)
 
+DOUBT = 3.0
+"""Standard errors within which the intents take a setting to predict as well as the best."""
+
 
 @dataclass
 class _Search:
@@ -74,7 +77,7 @@ class _Search:
         return float(self.found[self.best()].mean())
 
     def equals(self) -> list[tuple[float, float, float, int]]:
-        """Return the settings whose error exceeds the least by at most one standard error of the difference."""
+        """Return the settings whose error exceeds the least by at most `DOUBT` standard errors of the difference."""
         least = self.found[self.best()]
         return [key for key, errors in self.found.items() if _as_good(errors, least)]
 
@@ -179,9 +182,9 @@ def _background(request: Request, engine: Engine, behind: Behind, radius: int, c
 
 
 def _as_good(errors: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:
-    """Whether errors exceed the least ones by at most one standard error of the difference, pixel by pixel."""
+    """Whether errors exceed the least ones by at most `DOUBT` standard errors of the difference, pixel by pixel."""
     excess = errors - least
-    return bool(excess.mean() <= excess.std() / math.sqrt(excess.size))
+    return bool(excess.mean() <= DOUBT * excess.std() / math.sqrt(excess.size))
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -216,7 +219,7 @@ def _refine(search: _Search, request: Request) -> None:
 
 
 def _by_intent(search: _Search, intent: str) -> tuple[float, float, float, int]:
-    """Least error; or, of the settings that are as good within one standard error, the smoothest or the sharpest."""
+    """Least error; or, of the settings that are as good within `DOUBT` standard errors, the smoothest or the sharpest."""
     if intent == "balanced":
         return search.best()
     order = sorted(search.equals(), key=lambda key: (key[0], key[3], -key[1]))

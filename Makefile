@@ -45,9 +45,7 @@ test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/speed.py > benchmarks/RESULTS.new
-	mv benchmarks/RESULTS.new benchmarks/RESULTS.md
-	cat benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/speed.py 
 
 clean:
 	rm -rf $(VENV) demo_output dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -219,7 +219,7 @@ def _refine(search: _Search, request: Request) -> None:
 
 
 def _by_intent(search: _Search, intent: str) -> tuple[float, float, float, int]:
-    """Least error; or, of the settings that are as good within `DOUBT` standard errors, the smoothest or the sharpest."""
+    """Least error; or the smoothest or sharpest of the settings that are as good within `DOUBT` standard errors."""
     if intent == "balanced":
         return search.best()
     order = sorted(search.equals(), key=lambda key: (key[0], key[3], -key[1]))

@@ -24,7 +24,7 @@ def informative(plane: Floats, fwhm_px: float, side: int = SIDE) -> tuple[slice,
     >>> plane = np.zeros((64, 64), np.float32)
     >>> plane[40:44, 50:54] = 1
     >>> informative(plane, 3.0, side=32)
-    (slice(16, 48, None), slice(24, 56, None))
+    (slice(24, 56, None), slice(32, 64, None))
     """
     size = [min(side, n) for n in plane.shape]
     strength = ndimage.gaussian_gradient_magnitude(plane, max(1.0, 0.6 * fwhm_px))

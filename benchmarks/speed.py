@@ -143,7 +143,9 @@ def stack_line() -> None:
 def whole_run() -> None:
     """Print a whole run on one frame, and how soon a second process starts computing."""
     frame = (scene(512) * 4000 + 100).astype(np.uint16)
-    recipe = ss.Recipe(background="weak-high-light")
+    recipe = ss.Recipe(
+        background="weak-high-light", fidelity=150, sparsity=10, continuity=0, deconvolution_iterations=7
+    )
     run = lambda: ss.deconvolve(frame, recipe, pixel_size_um=0.065, resolution_um=0.26, threads=THREADS)  # noqa: E731
     run()
     print(f"\nWhole run on one 512² frame (background, 100 iterations, 7 × Richardson–Lucy): "

@@ -9,7 +9,8 @@ import pytest
 from problems import PolynomialIteration, scene
 from sparsescope.engines import HessianTerms
 from sparsescope.engines.chebyshev import inverse_polynomial
-from sparsescope.engines.cpu import CpuEngine, PublishedVolume
+from sparsescope.engines.cpu import CpuEngine
+from sparsescope.engines.cpu_volume import PublishedVolume
 from sparsescope.engines.reference import NumpyEngine, Published
 from sparsescope.operators import laplacian_bound
 

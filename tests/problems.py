@@ -110,7 +110,7 @@ class PolynomialIteration:
     def __init__(self, data: Array, terms: HessianTerms, polynomial: tuple[Array, float]) -> None:
         self.f, self.terms = data.astype(np.float64), terms
         self.coefficients, self.centre = polynomial[0].astype(np.float64), polynomial[1]
-        self.weights = hessian_weights(terms.continuity, data.ndim)
+        self.weights = hessian_weights(terms.continuity, data.ndim, terms.continuity_t)
         self.g = self.f.copy()
         self.beta = {term: np.zeros_like(self.g) for term in self.weights}
         self.identity = np.zeros_like(self.g)
@@ -134,7 +134,11 @@ class PolynomialIteration:
 
     def laplacian(self, x: Array) -> Array:
         total = second_difference(x, "xx") + second_difference(x, "yy")
-        return total if x.ndim == 2 else total + np.sqrt(self.terms.continuity) * second_difference(x, "zz")
+        if x.ndim > 2:
+            total = total + np.sqrt(self.terms.continuity) * second_difference(x, "zz")
+        if x.ndim > 3:
+            total = total + np.sqrt(self.terms.continuity_t) * second_difference(x, "tt")
+        return total
 
     def estimate(self) -> Array:
         return np.maximum(self.g, 0)
@@ -163,14 +167,14 @@ def dense_second_difference(shape: tuple[int, ...], term: str) -> npt.NDArray[np
     """Matrix of a second difference, built pixel by pixel from shifts of the mirrored domain."""
 
     def along(letter: str, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        axis = len(shape) - 1 - "xyz".index(letter)
+        axis = len(shape) - 1 - "xyzt".index(letter)
         total = np.eye(1)
         for i, n in enumerate(shape):
             total = np.kron(total, line if i == axis else np.eye(n))
         return total
 
     def lengths(letter: str) -> int:
-        return shape[len(shape) - 1 - "xyz".index(letter)]
+        return shape[len(shape) - 1 - "xyzt".index(letter)]
 
     a, b = term
     n = lengths(a)
@@ -183,7 +187,7 @@ def dense_second_difference(shape: tuple[int, ...], term: str) -> npt.NDArray[np
 def objective(x: Array, data: Array, terms: HessianTerms) -> float:
     """F/2 ‖f − x‖² + R(x) + s ‖x‖₁ as the paper states it, from dense matrices."""
     value = terms.fidelity / 2 * float(((data.astype(np.float64) - x) ** 2).sum())
-    for term, weight in hessian_weights(terms.continuity, data.ndim).items():
+    for term, weight in hessian_weights(terms.continuity, data.ndim, terms.continuity_t).items():
         value += weight * float(np.abs(dense_second_difference(data.shape, term) @ x.ravel().astype(np.float64)).sum())
     return value + terms.sparsity * float(np.abs(x).sum(dtype=np.float64))
 

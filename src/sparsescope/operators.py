@@ -1,8 +1,8 @@
 """Second differences on a mirror-symmetric domain: forward, adjoint, weights and norm, in plain array code.
 
-These are the definitions that the engines' fused kernels are tested against. Arrays have the axes ``ZYX`` or ``YX``
-(z stands for t where a movie has no z). The domain is continued by half-sample mirroring, so every operator here is
-diagonal under the type-II cosine transform and no value meets the opposite border.
+These are the definitions that the engines' fused kernels are tested against. Arrays have the axes ``YX``, ``ZYX`` (z
+stands for t where a movie has no z) or ``TZYX``. The domain is continued by half-sample mirroring, so every operator
+here is diagonal under the type-II cosine transform and no value meets the opposite border.
 """
 
 from __future__ import annotations
@@ -16,25 +16,56 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 
-_AXIS = {"x": -1, "y": -2, "z": -3}
+_AXIS = {"x": -1, "y": -2, "z": -3, "t": -4}
 
 TERMS = ("xx", "yy", "zz", "xy", "xz", "yz")
-"""The distinct second derivatives, in the order in which every engine stores them."""
+"""The distinct second derivatives in space, in the order in which every engine stores them."""
+
+TIME_TERMS = ("tt", "xt", "yt", "zt")
+"""Those that a fourth axis adds; they follow `TERMS`."""
 
 
-def hessian_weights(continuity: float, ndim: int) -> Mapping[str, float]:
+def terms_of(ndim: int) -> tuple[str, ...]:
+    """Second differences that an array of 2, 3 or 4 axes has, in their order.
+
+    Examples
+    --------
+    >>> terms_of(2)
+    ('xx', 'yy', 'xy')
+    """
+    return tuple(term for term in TERMS if ndim > 2 or "z" not in term) + (TIME_TERMS if ndim > 3 else ())
+
+
+def hessian_weights(continuity: float, ndim: int, continuity_t: float = 0.0) -> Mapping[str, float]:
     """Weight of each second difference in R(x), by term.
 
-    ``R(x) = |xx| + |yy| + λ|zz| + 2|xy| + 2√λ(|xz| + |yz|)`` with λ the continuity (Zhao et al. 2022).
+    ``R(x) = |xx| + |yy| + λ|zz| + 2|xy| + 2√λ(|xz| + |yz|)`` with λ the continuity (Zhao et al. 2022). A fourth axis
+    with a weight λt of its own adds ``λt|tt| + 2√λt(|xt| + |yt|) + 2√(λ λt)|zt|``, so that Σ w DᵀD stays the square
+    of one Laplacian.
+
+    Parameters
+    ----------
+    continuity : float
+        λ, the weight of the third axis from the end (z, or t where there is no z).
+    ndim : int
+        Axes of the array: 2, 3 or 4.
+    continuity_t : float
+        λt, the weight of the fourth axis from the end.
 
     Examples
     --------
     >>> dict(hessian_weights(0.25, 3))
     {'xx': 1.0, 'yy': 1.0, 'zz': 0.25, 'xy': 2.0, 'xz': 1.0, 'yz': 1.0}
+    >>> hessian_weights(0.25, 4, 4.0)["zt"]
+    2.0
     """
-    root = 2 * math.sqrt(continuity)
-    every = {"xx": 1.0, "yy": 1.0, "zz": continuity, "xy": 2.0, "xz": root, "yz": root}
-    return MappingProxyType({term: every[term] for term in TERMS if ndim > 2 or "z" not in term})
+    scale = {"x": 1.0, "y": 1.0, "z": continuity, "t": continuity_t}
+    return MappingProxyType(
+        {
+            term: scale[term[0]] if term[0] == term[1] else 2 * math.sqrt(scale[term[0]] * scale[term[1]])
+            for term in terms_of(ndim)
+        }
+    )
 
 
 def _forward_difference(x: Array, axis: int) -> Array:
@@ -53,9 +84,9 @@ def second_difference(x: Array, term: str) -> Array:
 
     Parameters
     ----------
-    x : array, shape (Z, Y, X) or (Y, X)
+    x : array, shape (T, Z, Y, X), (Z, Y, X) or (Y, X)
     term : str
-        One of `TERMS`.
+        One of `TERMS` or `TIME_TERMS`.
 
     Returns
     -------
@@ -88,29 +119,36 @@ def adjoint_second_difference(p: Array, term: str) -> Array:
     return second_difference(p, term)
 
 
-def laplacian_bound(continuity: float, ndim: int) -> float:
-    """Largest eigenvalue of Σ w DᵀD = L², L = ∂xx + ∂yy + √λ ∂zz: 64 in 2-D, (8 + 4√λ)² in 3-D.
+def laplacian_bound(continuity: float, ndim: int, continuity_t: float = 0.0) -> float:
+    """Largest eigenvalue of Σ w DᵀD = L², L = ∂xx + ∂yy + √λ ∂zz + √λt ∂tt: (8 + 4√λ + 4√λt)², 64 in 2-D.
 
     Examples
     --------
     >>> laplacian_bound(0.25, 3)
     100.0
+    >>> laplacian_bound(0.25, 4, 1.0)
+    196.0
     """
-    return (8.0 + (4.0 * math.sqrt(continuity) if ndim > 2 else 0.0)) ** 2
+    return (4.0 * sum(_scales(continuity, ndim, continuity_t))) ** 2
 
 
-def laplacian_spectrum(shape: tuple[int, ...], continuity: float) -> npt.NDArray[np.float64]:
+def _scales(continuity: float, ndim: int, continuity_t: float) -> list[float]:
+    """Factor of each axis in L, in the order of the axes."""
+    return [math.sqrt(continuity_t), math.sqrt(continuity), 1.0, 1.0][-ndim:]
+
+
+def laplacian_spectrum(shape: tuple[int, ...], continuity: float, continuity_t: float = 0.0) -> npt.NDArray[np.float64]:
     """Eigenvalues of L² under the type-II cosine transform, one per coefficient.
 
     Parameters
     ----------
     shape : tuple of int
-        (Z, Y, X) or (Y, X).
-    continuity : float
-        λ, the weight of the z axis.
+        (T, Z, Y, X), (Z, Y, X) or (Y, X).
+    continuity, continuity_t : float
+        λ and λt, the weights of the z and the t axis.
     """
-    scales = [1.0, 1.0] if len(shape) == 2 else [math.sqrt(continuity), 1.0, 1.0]
     total = np.zeros((1,) * len(shape))
+    scales = _scales(continuity, len(shape), continuity_t)
     for axis, (length, scale) in enumerate(zip(shape, scales, strict=True)):
         values = 4 * np.sin(np.pi * np.arange(length) / (2 * length)) ** 2
         total = total + scale * values.reshape([-1 if i == axis else 1 for i in range(len(shape))])

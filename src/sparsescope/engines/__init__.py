@@ -23,12 +23,15 @@ class HessianTerms:
     Attributes
     ----------
     fidelity, sparsity, continuity : float
-        F, s and λ of ``F/2 ‖f − x‖² + R(x) + s ‖x‖₁``; λ acts on the first axis of a ZYX array.
+        F, s and λ of ``F/2 ‖f − x‖² + R(x) + s ‖x‖₁``; λ acts on the z axis of a ZYX or TZYX array.
+    continuity_t : float
+        λt, which acts on the t axis of a TZYX array.
     """
 
     fidelity: float
     sparsity: float
     continuity: float = 0.0
+    continuity_t: float = 0.0
 
 
 class Iteration(Protocol):
@@ -81,7 +84,7 @@ class Engine(Protocol):
         """Call ``work(engine, item)`` on every item, several at once where there are threads for it."""
 
     def published(self, data: Float32Array, terms: HessianTerms) -> PublishedIteration:
-        """Start the published sparse-Hessian iteration on an array with axes YX or ZYX."""
+        """Start the published sparse-Hessian iteration on an array with axes YX, ZYX or TZYX."""
 
     def optimum(self, data: Float32Array, terms: HessianTerms) -> CertifiedIteration:
         """Start the certified solve of the same objective under x ≥ 0."""

@@ -21,8 +21,8 @@ class Momentum:
 
 
 def squared_norm(ndim: int) -> float:
-    """Upper bound of ‖Σ D_iᵀD_i‖ with unit weights: 16 for each of three terms in 2-D, six in 3-D."""
-    return 48.0 if ndim == 2 else 96.0
+    """Upper bound of ‖Σ D_iᵀD_i‖ with unit weights: 16 for each of three terms in 2-D, six in 3-D, ten in 4-D."""
+    return 8.0 * ndim * (ndim + 1)
 
 
 def rms_bound(gap: float, fidelity: float, size: int) -> float:

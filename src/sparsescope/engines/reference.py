@@ -72,11 +72,11 @@ class Published:
 
     def __init__(self, data: Array, terms: HessianTerms, workers: int = 1) -> None:
         self.data, self.terms, self.workers = data, terms, workers
-        self.weights = hessian_weights(terms.continuity, data.ndim)
+        self.weights = hessian_weights(terms.continuity, data.ndim, terms.continuity_t)
         self.g = data.copy()
         self.duals = {term: np.zeros_like(data) for term in self.weights}
         self.identity = np.zeros_like(data)
-        spectrum = laplacian_spectrum(data.shape, terms.continuity)
+        spectrum = laplacian_spectrum(data.shape, terms.continuity, terms.continuity_t)
         self.kernel = (terms.fidelity + terms.sparsity**2 + spectrum).astype(data.dtype)
 
     def advance(self, count: int) -> None:
@@ -117,7 +117,9 @@ class Optimum:
     def __init__(self, data: Array, terms: HessianTerms) -> None:
         self.terms = terms
         self.target = data - data.dtype.type(terms.sparsity / terms.fidelity)
-        self.weights = {t: w for t, w in hessian_weights(terms.continuity, data.ndim).items() if w > 0}
+        self.weights = {
+            t: w for t, w in hessian_weights(terms.continuity, data.ndim, terms.continuity_t).items() if w > 0
+        }
         self.p = {term: np.zeros_like(data) for term in self.weights}
         self.q = {term: np.zeros_like(data) for term in self.weights}
         self.rate = Momentum()

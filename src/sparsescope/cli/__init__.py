@@ -83,6 +83,14 @@ COMMANDS = {
         """Writes the result and a before/after picture. The image shows vesicles in a cell, one plane of a lattice
         light-sheet microscope; "sparsescope cite" says where it comes from.""",
     ),
+    "simulate": Command(
+        "sparsescope.cli.simulate:simulate",
+        "KIND --out FOLDER [OPTIONS]",
+        "Make an image of known truth, to try things on.",
+        """Draws a structure finer than the pixel, blurs it, sums it over the pixels and counts it as a camera does. Writes
+        image, truth and PSF (OME-TIFF with sizes), a table of what was drawn where, and simulation.toml, which repeats
+        it.""",
+    ),
     "recipe": Command(
         "sparsescope.cli.recipe:app",
         "COMMAND",

@@ -73,6 +73,7 @@ TERMS = {
     "no sparsity": HessianTerms(300.0, 0.0, 1.0),
     "sparsity dominates": HessianTerms(1000.0, 90.0, 0.5),
     "no continuity": HessianTerms(100.0, 2.0, 0.0),
+    "along t as well": HessianTerms(120.0, 4.0, 0.5, 0.25),
     "transform needed": HessianTerms(0.5, 0.1, 0.5),
 }
 
@@ -88,6 +89,7 @@ SHAPES = {
     "stack of columns": (5, 7, 1),
     "one pixel deep in x and y": (6, 1, 1),
     "stack": (7, 19, 22),
+    "movie of stacks": (3, 4, 8, 9),
 }
 
 PROBLEMS = {f"{s}, {t}": Problem(SHAPES[s], TERMS[t]) for s, t in product(SHAPES, TERMS)}

@@ -29,7 +29,7 @@ def test_the_split_variable_is_the_proximal_point_of_the_absolute_value() -> Non
 def textbook(data: Array, terms: HessianTerms, count: int) -> tuple[Array, Array]:
     """Split Bregman with soft thresholds, separate dual updates and dense matrices: g, and d of the identity."""
     F, s, size = terms.fidelity, terms.sparsity, data.size
-    weights = hessian_weights(terms.continuity, data.ndim)
+    weights = hessian_weights(terms.continuity, data.ndim, terms.continuity_t)
     operators = [(w, dense_second_difference(data.shape, term)) for term, w in weights.items()] + [(s, np.eye(size))]
     K = (F + s**2) * np.eye(size) + sum(w * D.T @ D for w, D in operators[:-1])
     g, b = data.ravel(), [np.zeros(size) for _ in operators]
@@ -43,9 +43,11 @@ def textbook(data: Array, terms: HessianTerms, count: int) -> tuple[Array, Array
     return g.reshape(data.shape), shrink(g + b[-1], 1.0).reshape(data.shape)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (6, 1), (6, 7), (1, 4, 5), (2, 4, 3), (4, 5, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (6, 1), (6, 7), (1, 4, 5), (2, 4, 3), (4, 5, 3), (3, 2, 3, 4)])
 @pytest.mark.parametrize(
-    "terms", [HessianTerms(150.0, 10.0, 0.5), HessianTerms(2.0, 0.5, 2.0), HessianTerms(30.0, 0.0, 0.0)], ids=str
+    "terms",
+    [HessianTerms(150.0, 10.0, 0.5, 0.25), HessianTerms(2.0, 0.5, 2.0, 3.0), HessianTerms(30.0, 0.0, 0.0)],
+    ids=str,
 )
 def test_the_definition_is_the_textbook_iteration(shape: tuple[int, ...], terms: HessianTerms) -> None:
     data = scene(shape, seed=6).astype(np.float64)

@@ -27,6 +27,7 @@ TINY = {
     "stack": ((3, 3, 4), HessianTerms(40.0, 2.0, 0.5)),
     "stack of rows": ((4, 1, 5), HessianTerms(40.0, 2.0, 2.0)),
     "no continuity": ((3, 3, 3), HessianTerms(25.0, 1.0, 0.0)),
+    "movie of stacks": ((3, 2, 3, 3), HessianTerms(40.0, 2.0, 0.5, 0.25)),
 }
 
 
@@ -35,7 +36,7 @@ def dual_optimum(name: str) -> tuple[float, npt.NDArray[np.float64]]:
     """Largest lower bound of the objective that L-BFGS-B finds over the box of dual variables, and its x."""
     shape, terms = TINY[name]
     data = scene(shape, seed=4)
-    weights = hessian_weights(terms.continuity, data.ndim)
+    weights = hessian_weights(terms.continuity, data.ndim, terms.continuity_t)
     D = np.concatenate([w * dense_second_difference(data.shape, term) for term, w in weights.items() if w > 0])
     f, F, s = data.ravel().astype(np.float64), terms.fidelity, terms.sparsity
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..operators import laplacian_bound
 from . import (
     Blur,
+    CertifiedIteration,
     Engine,
     Float32Array,
     HessianTerms,
@@ -25,6 +26,7 @@ from . import (
 )
 from .chebyshev import inverse_polynomial
 from .compiled import is_kept
+from .cpu_spacetime import CertifiedSpacetime, PublishedSpacetime
 from .cpu_volume import CertifiedVolume, PublishedVolume
 from .tiles import Tiling
 
@@ -88,7 +90,7 @@ class CpuEngine:
         return f"cpu, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     def published(self, data: Float32Array, terms: HessianTerms) -> PublishedIteration:
-        bound = laplacian_bound(terms.continuity, data.ndim)
+        bound = laplacian_bound(terms.continuity, data.ndim, terms.continuity_t)
         polynomial = inverse_polynomial(terms.fidelity + terms.sparsity**2, bound)
         if polynomial is None:
             from .reference import NumpyEngine
@@ -96,9 +98,13 @@ class CpuEngine:
             return NumpyEngine(self.threads).published(data, terms)
         if data.ndim == 2:
             return PublishedPlane(data, terms, polynomial, self.threads)
-        return PublishedVolume(data, terms, polynomial, self.ranges)
+        if data.ndim == 3:
+            return PublishedVolume(data, terms, polynomial, self.ranges)
+        return PublishedSpacetime(data, terms, polynomial, self.ranges)
 
-    def optimum(self, data: Float32Array, terms: HessianTerms) -> CertifiedVolume:
+    def optimum(self, data: Float32Array, terms: HessianTerms) -> CertifiedIteration:
+        if data.ndim > 3:
+            return CertifiedSpacetime(data, terms, self.ranges)
         return CertifiedVolume(data, terms, self.ranges)
 
     def ranges(self, count: int, job: Job) -> None:

@@ -19,31 +19,54 @@ Ranges = Callable[[int, Callable[..., None]], None]
 """``ranges(count, job)`` calls ``job(first, last)`` on parts of `count` rows, several at once."""
 
 
-class _Volume:
-    """One flat buffer of fields over a padded (Z, Y, X) grid, and the passes over its rows."""
+class Rows:
+    """One flat buffer of fields over a padded grid (…, Y, X), and the passes over its rows.
 
-    def __init__(self, data: Float32Array, fields: int, ranges: Ranges) -> None:
-        self.ranges = ranges
-        self.ndim = data.ndim
-        self.depth, self.height, self.width = data.reshape((-1, *data.shape[-2:])).shape
-        self.stride = padded(self.width)
-        self.rows = self.depth * self.height
+    Parameters
+    ----------
+    outer : tuple of int
+        Sizes of every axis but x.
+    width : int
+        Size of x.
+    fields : int
+        Arrays of that size.
+    ranges : callable
+        How rows are shared out.
+    """
+
+    def __init__(self, outer: tuple[int, ...], width: int, fields: int, ranges: Ranges) -> None:
+        self.outer, self.width, self.ranges = outer, width, ranges
+        self.stride = padded(width)
+        self.rows = math.prod(outer)
         self.memory = aligned_zeros((fields * self.rows + 1) * self.stride)
-        self.grid = self.memory[: fields * self.rows * self.stride].reshape(fields, self.depth, self.height, -1)
+        self.grid = self.memory[: fields * self.rows * self.stride].reshape(fields, *outer, -1)
 
     def fill(self, field: int, values: Float32Array) -> None:
         part = self.grid[field]
-        part[:, :, PAD : PAD + self.width] = values
-        part[:, :, PAD - 1] = part[:, :, PAD]
-        part[:, :, PAD + self.width] = part[:, :, PAD + self.width - 1]
+        part[..., PAD : PAD + self.width] = values
+        part[..., PAD - 1] = part[..., PAD]
+        part[..., PAD + self.width] = part[..., PAD + self.width - 1]
 
     def field(self, field: int) -> Float32Array:
-        inner: Float32Array = self.grid[field, :, :, PAD : PAD + self.width]
-        return inner if self.ndim == 3 else inner[0]
+        inner: Float32Array = self.grid[field, ..., PAD : PAD + self.width]
+        return inner
 
     def each_row(self, kernel: Any, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
-        size = (self.depth, self.height, self.stride, self.width)
+        size = (*self.outer, self.stride, self.width)
         self.ranges(self.rows, lambda a, b: kernel(self.memory, *before, *size, a, b, *after))
+
+
+class _Volume(Rows):
+    """Rows of a plane or a volume."""
+
+    def __init__(self, data: Float32Array, fields: int, ranges: Ranges) -> None:
+        depth, height, width = data.reshape((-1, *data.shape[-2:])).shape
+        super().__init__((depth, height), width, fields, ranges)
+        self.ndim = data.ndim
+
+    def field(self, field: int) -> Float32Array:
+        inner = super().field(field)
+        return inner if self.ndim == 3 else inner[0]
 
 
 class PublishedVolume(_Volume):

@@ -17,7 +17,8 @@ ZERO = np.float32(0)
 
 
 @kernel
-def _finish(m, target, out, n, over):
+def cut_at_zero(m, target, out, n, over):
+    """Set x ← max(0, target − over·x) on one row."""
     for i in range(n):
         m[out + i] = max(ZERO, m[target + i] - over * m[out + i])
 
@@ -33,12 +34,13 @@ def primal(m, field, depth, height, stride, width, first, last, unit, over):
         out = row_at(1, z, y, depth, height, stride)
         m[out : out + n] = ZERO
         back_project(m, field, out, depth, height, stride, width, z, y, unit, nothing)
-        _finish(m, target, out, n, over)
+        cut_at_zero(m, target, out, n, over)
         mirror(m, out, n)
 
 
 @summing
-def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):
+def ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):
+    """One step on a second difference along one axis of a row; return Σ (q − p⁺)(p⁺ − p)."""
     total = ZERO
     for i in range(n):
         d = m[before + i] - TWO * m[here + i] + m[after + i]
@@ -51,7 +53,8 @@ def _ascend_straight(m, before, here, after, p, q, n, bound, step, momentum):
 
 
 @summing
-def _ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):
+def ascend_mixed(m, here, one, other, both, p, q, n, bound, step, momentum):
+    """One step on a forward–forward difference of a row; return Σ (q − p⁺)(p⁺ − p)."""
     total = ZERO
     for i in range(n):
         d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
@@ -73,22 +76,20 @@ def ascend(m, depth, height, stride, width, first, last, bounds, step, momentum,
         here, above, below, before, deeper, both = _neighbours(z, y, depth, height, stride)
         p = row_at(P_FIELD, z, y, depth, height, stride)
         q = row_at(Q_FIELD, z, y, depth, height, stride)
-        total = np.float64(_ascend_straight(m, here - ONE, here, here + ONE, p, q, n, bounds[0], step, momentum))
+        total = np.float64(ascend_straight(m, here - ONE, here, here + ONE, p, q, n, bounds[0], step, momentum))
         mirror(m, p, n)
         mirror(m, q, n)
         o = size
-        total += _ascend_straight(m, above, here, below, p + o, q + o, n, bounds[1], step, momentum)
+        total += ascend_straight(m, above, here, below, p + o, q + o, n, bounds[1], step, momentum)
         o = size * U(3)
-        total += _ascend_mixed(m, here, here + ONE, below, below + ONE, p + o, q + o, n, bounds[3], step, momentum)
+        total += ascend_mixed(m, here, here + ONE, below, below + ONE, p + o, q + o, n, bounds[3], step, momentum)
         if depth > 1 and bounds[2] > ZERO:
             o = size * U(2)
-            total += _ascend_straight(m, before, here, deeper, p + o, q + o, n, bounds[2], step, momentum)
+            total += ascend_straight(m, before, here, deeper, p + o, q + o, n, bounds[2], step, momentum)
             o = size * U(4)
-            total += _ascend_mixed(
-                m, here, here + ONE, deeper, deeper + ONE, p + o, q + o, n, bounds[4], step, momentum
-            )
+            total += ascend_mixed(m, here, here + ONE, deeper, deeper + ONE, p + o, q + o, n, bounds[4], step, momentum)
             o = size * U(5)
-            total += _ascend_mixed(m, here, below, deeper, both, p + o, q + o, n, bounds[5], step, momentum)
+            total += ascend_mixed(m, here, below, deeper, both, p + o, q + o, n, bounds[5], step, momentum)
         turn[row] = total
 
 
@@ -105,7 +106,8 @@ def _neighbours(z, y, depth, height, stride):
 
 
 @summing
-def _gap_straight(m, before, here, after, p, n, bound):
+def gap_straight(m, before, here, after, p, n, bound):
+    """Part of the duality gap of a second difference along one axis, on one row."""
     total = ZERO
     for i in range(n):
         d = m[before + i] - TWO * m[here + i] + m[after + i]
@@ -114,7 +116,8 @@ def _gap_straight(m, before, here, after, p, n, bound):
 
 
 @summing
-def _gap_mixed(m, here, one, other, both, p, n, bound):
+def gap_mixed(m, here, one, other, both, p, n, bound):
+    """Part of the duality gap of a forward–forward difference, on one row."""
     total = ZERO
     for i in range(n):
         d = m[both + i] - m[one + i] - m[other + i] + m[here + i]
@@ -131,11 +134,11 @@ def gap(m, depth, height, stride, width, first, last, bounds, out):
         z, y = row // height, row % height
         here, above, below, before, deeper, both = _neighbours(z, y, depth, height, stride)
         p = row_at(P_FIELD, z, y, depth, height, stride)
-        total = np.float64(_gap_straight(m, here - ONE, here, here + ONE, p, n, bounds[0]))
-        total += _gap_straight(m, above, here, below, p + size, n, bounds[1])
-        total += _gap_mixed(m, here, here + ONE, below, below + ONE, p + size * U(3), n, bounds[3])
+        total = np.float64(gap_straight(m, here - ONE, here, here + ONE, p, n, bounds[0]))
+        total += gap_straight(m, above, here, below, p + size, n, bounds[1])
+        total += gap_mixed(m, here, here + ONE, below, below + ONE, p + size * U(3), n, bounds[3])
         if depth > 1 and bounds[2] > ZERO:
-            total += _gap_straight(m, before, here, deeper, p + size * U(2), n, bounds[2])
-            total += _gap_mixed(m, here, here + ONE, deeper, deeper + ONE, p + size * U(4), n, bounds[4])
-            total += _gap_mixed(m, here, below, deeper, both, p + size * U(5), n, bounds[5])
+            total += gap_straight(m, before, here, deeper, p + size * U(2), n, bounds[2])
+            total += gap_mixed(m, here, here + ONE, deeper, deeper + ONE, p + size * U(4), n, bounds[4])
+            total += gap_mixed(m, here, below, deeper, both, p + size * U(5), n, bounds[5])
         out[row] = total

@@ -31,14 +31,16 @@ def mirror(m, row, n):
 
 
 @kernel
-def _clip_straight(m, before, here, after, dual, n):
+def clip_straight(m, before, here, after, dual, n):
+    """Set β ← clip(v + β) on one row, v = before − 2 here + after."""
     for i in range(n):
         v = m[before + i] - TWO * m[here + i] + m[after + i] + m[dual + i]
         m[dual + i] = max(DOWN, min(UP, v))
 
 
 @kernel
-def _clip_mixed(m, here, one, other, both, dual, n):
+def clip_mixed(m, here, one, other, both, dual, n):
+    """Set β ← clip(v + β) on one row, v the forward–forward difference over two axes."""
     for i in range(n):
         v = m[both + i] - m[one + i] - m[other + i] + m[here + i] + m[dual + i]
         m[dual + i] = max(DOWN, min(UP, v))
@@ -62,13 +64,13 @@ def duals(m, depth, height, stride, width, first, last):
         both = row_at(1, z + 1, y + 1, depth, height, stride)
         step = U(depth * height) * U(stride)
         dual = row_at(3, z, y, depth, height, stride)
-        _clip_straight(m, here - ONE, here, here + ONE, dual, n)
+        clip_straight(m, here - ONE, here, here + ONE, dual, n)
         mirror(m, dual, n)
-        _clip_straight(m, row_at(1, z, y - 1, depth, height, stride), here, below, dual + step, n)
-        _clip_straight(m, row_at(1, z - 1, y, depth, height, stride), here, deeper, dual + step * U(2), n)
-        _clip_mixed(m, here, here + ONE, below, below + ONE, dual + step * U(3), n)
-        _clip_mixed(m, here, here + ONE, deeper, deeper + ONE, dual + step * U(4), n)
-        _clip_mixed(m, here, below, deeper, both, dual + step * U(5), n)
+        clip_straight(m, row_at(1, z, y - 1, depth, height, stride), here, below, dual + step, n)
+        clip_straight(m, row_at(1, z - 1, y, depth, height, stride), here, deeper, dual + step * U(2), n)
+        clip_mixed(m, here, here + ONE, below, below + ONE, dual + step * U(3), n)
+        clip_mixed(m, here, here + ONE, deeper, deeper + ONE, dual + step * U(4), n)
+        clip_mixed(m, here, below, deeper, both, dual + step * U(5), n)
         _clip_identity(m, here, dual + step * U(6), n)
 
 
@@ -79,7 +81,8 @@ def _back_straight(m, before, here, after, out, n, weight):
 
 
 @kernel
-def _back_mixed(m, here, one, other, both, out, n, weight):
+def back_mixed(m, here, one, other, both, out, n, weight):
+    """Add the transpose of a forward–forward difference, on one row."""
     for i in range(n):
         m[out + i] += weight * ((m[here + i] - m[one + i]) - (m[other + i] - m[both + i]))
 
@@ -98,23 +101,24 @@ def back_project(m, field, out, depth, height, stride, width, z, y, weights, not
     _back_straight(m, before, here, row_at(field + 1, z, y + 1, depth, height, stride), out, n, weights[1])
     here = row_at(field + 3, z, y, depth, height, stride)
     before = row_at(field + 3, z, y - 1, depth, height, stride) if y > 0 else nothing
-    _back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[3])
+    back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[3])
     if depth > 1:
         here = row_at(field + 2, z, y, depth, height, stride)
         before = row_at(field + 2, z - 1, y, depth, height, stride)
         _back_straight(m, before, here, row_at(field + 2, z + 1, y, depth, height, stride), out, n, weights[2])
         here = row_at(field + 4, z, y, depth, height, stride)
         before = row_at(field + 4, z - 1, y, depth, height, stride) if z > 0 else nothing
-        _back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[4])
+        back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[4])
         here = row_at(field + 5, z, y, depth, height, stride)
         above = row_at(field + 5, z, y - 1, depth, height, stride) if y > 0 else nothing
         before = row_at(field + 5, z - 1, y, depth, height, stride) if z > 0 else nothing
         both = row_at(field + 5, z - 1, y - 1, depth, height, stride) if z > 0 and y > 0 else nothing
-        _back_mixed(m, here, above, before, both, out, n, weights[5])
+        back_mixed(m, here, above, before, both, out, n, weights[5])
 
 
 @kernel
-def _finish_residual(m, data, g, old, ident, out, n, keep, s):
+def finish_residual(m, data, g, old, ident, out, n, keep, s):
+    """Turn the row Σ w Dᵀβ into the residual, and keep the sum for the next iteration."""
     for i in range(n):
         new = m[out + i] + s * m[ident + i]
         m[out + i] = m[data + i] - keep * m[g + i] + m[old + i] - TWO * new
@@ -131,7 +135,7 @@ def residual(m, depth, height, stride, width, first, last, weights, keep, s):
         out = row_at(10, z, y, depth, height, stride)
         m[out : out + n] = np.float32(0)
         back_project(m, 3, out, depth, height, stride, width, z, y, weights, nothing)
-        _finish_residual(
+        finish_residual(
             m, row_at(0, z, y, depth, height, stride), row_at(1, z, y, depth, height, stride),
             row_at(2, z, y, depth, height, stride), row_at(9, z, y, depth, height, stride), out, n, keep, s,
         )  # fmt: skip

@@ -177,8 +177,7 @@ class Microscope:
         """Refractive index of the immersion medium, from the NA where it is not known."""
         if self.refractive_index is not None:
             return self.refractive_index
-        aperture = self.need("numerical_aperture")
-        return next((index for most, index in _IMMERSIONS if aperture <= most), _IMMERSIONS[-1][1])
+        return immersion_for(self.need("numerical_aperture"))
 
     def sample(self) -> float:
         """Refractive index around the emitter, that of the immersion where it is not known."""
@@ -210,6 +209,18 @@ class Microscope:
 
 _IMMERSIONS: Final = ((0.97, 1.0), (1.27, 1.333), (1.51, 1.518), (LARGEST_APERTURE, 1.78))
 """Largest NA that is made for each immersion medium, and its refractive index."""
+
+
+def immersion_for(numerical_aperture: float) -> float:
+    """Return the refractive index of the medium that lenses of an NA are made for.
+
+    Examples
+    --------
+    >>> immersion_for(0.95), immersion_for(1.2), immersion_for(1.4)
+    (1.0, 1.333, 1.518)
+    """
+    return next((index for most, index in _IMMERSIONS if numerical_aperture <= most), _IMMERSIONS[-1][1])
+
 
 _ASSUMED: Final = {
     "refractive_index": "assumed from the NA",

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from ..image import Image
+from . import kinds
 from .gaussian import fwhm_from_optics_um
+from .metadata import possible_aperture, possible_wavelengths
+from .microscope import INFRARED_NM, STOKES
 
-LARGEST_APERTURE: Final = 1.7
-WAVELENGTHS_NM: Final = (300.0, 1200.0)
-"""Emission and one-photon excitation of fluorescence; others are a mistake in the file (µm for nm, wavenumbers, …)."""
-INFRARED_NM: Final = (650.0, 1700.0)
-"""Excitation by several photons."""
 CONFOCAL: Final = 0.45
 """FWHM of a confocal spot in excitation wavelengths over NA for a pinhole of 0.7 Airy units: the product of the
 excitation's Airy pattern and the detection's, blurred by the pinhole. It is 0.38 for a closed pinhole, 0.41 at half an
 Airy unit, 0.505 at one and 0.515 for an open one (computed); files rarely say which, and too narrow does less harm."""
-STOKES: Final = 0.93
-"""Excitation over emission wavelength where the file has only the emission: 488 / 525 nm and like pairs."""
-
 Width = tuple[float, str, str]
 """Width in µm, its formula in words, and the wavelength it was computed from."""
 Formula = Callable[[float, float | None, float | None], Width | None]
@@ -62,15 +57,12 @@ def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
     (0.191, ('resolution taken as 0.51 λ/NA = 0.191 µm (λ 525 nm, NA 1.4 from the file)',))
     """
     notes: list[str] = []
-    aperture = image.meta.get("numerical_aperture")
-    if aperture is not None and not (isinstance(aperture, int | float) and 0 < aperture <= LARGEST_APERTURE):
-        notes.append(
-            f"NA {aperture} in the file is impossible (allowed: above 0, up to {LARGEST_APERTURE}) and ignored"
-        )
-        aperture = None
+    aperture = possible_aperture(image, notes)
     mode = str(image.meta.get("modality") or "")
-    waves = list(_wavelengths(image, mode, notes))
-    formulas = [_formula(part) for part in mode.split(" / ")]
+    named = [kinds.kind_of(part) for part in mode.split(" / ")]
+    infrared = kinds.TWO_PHOTON if kinds.TWO_PHOTON in named else named[0]
+    waves = [possible_wavelengths(channel, infrared, notes) for channel in image.channels]
+    formulas = [_FORMULAS.get(kind, _wide_field) for kind in named]
     if None in formulas:
         return None, (*notes, f"NA and wavelength do not tell the resolution of the file's modality, {mode}")
     if aperture is None:
@@ -87,25 +79,6 @@ def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
     if size < found[-1][0]:
         text += f"; the channel of shortest wavelength sets the one PSF that serves all {len(waves)}"
     return size, (text, *notes)
-
-
-def _wavelengths(image: Image, mode: str, notes: list[str]) -> Iterator[tuple[float | None, float | None]]:
-    """Yield emission and excitation of each channel, impossible ones left out with a note."""
-    longest = INFRARED_NM[1] if _formula(mode) is _several_photons else WAVELENGTHS_NM[1]
-    for channel in image.channels:
-        pair = []
-        for kind, value, most in (
-            ("emission", channel.emission_nm, WAVELENGTHS_NM[1]),
-            ("excitation", channel.excitation_nm, longest),
-        ):
-            possible = value is not None and WAVELENGTHS_NM[0] <= value <= most
-            if value is not None and not possible:
-                notes.append(
-                    f"{kind} wavelength {value:g} nm in the file is impossible (allowed: {WAVELENGTHS_NM[0]:g} to "
-                    f"{most:g}) and ignored"
-                )
-            pair.append(value if possible else None)
-        yield pair[0], pair[1]
 
 
 def _wide_field(aperture: float, emission: float | None, excitation: float | None) -> Width | None:  # noqa: ARG001
@@ -138,25 +111,12 @@ def _structured(aperture: float, emission: float | None, excitation: float | Non
 
 
 _FORMULAS: Final[dict[str, Formula | None]] = {
-    "structured": _structured,
-    "sim": _structured,
-    "confocal": _confocal,
-    "lcm": _confocal,
-    "spinningdis": _confocal,
-    "multiphoton": _several_photons,
-    "twophoton": _several_photons,
-    "secondharmonic": _several_photons,
-    "sted": None,
-    "palm": None,
-    "storm": None,
-    "singlemolecule": None,
-    "nearfield": None,
-    "airyscan": None,
-    "spectroscopy": None,
+    kinds.SIM: _structured,
+    kinds.CONFOCAL: _confocal,
+    kinds.SPINNING_DISK: _confocal,
+    kinds.TWO_PHOTON: _several_photons,
+    kinds.STED: None,
+    kinds.AIRYSCAN: None,
+    kinds.UNKNOWN: None,
 }
-"""Formula by a part of the modality's name (OME AcquisitionMode, in small letters); wide field where none matches."""
-
-
-def _formula(mode: str) -> Formula | None:
-    name = "".join(letter for letter in mode.lower() if letter.isalnum())
-    return next((formula for part, formula in _FORMULAS.items() if part in name), _wide_field)
+"""Formula by kind of microscope; wide field where there is none, None where NA and wavelength do not tell."""

@@ -62,19 +62,19 @@ def fwhm_px(psf: Psf) -> dict[str, float | None]:
 
 
 def line_fwhm_px(line: npt.NDArray[np.float64], peak: int) -> float | None:
-    """Width at half maximum of the crest that holds the element `peak`, by cubic splines between the elements.
+    """Width at half maximum of the crest that holds the element `peak`, by a spline of fifth order.
 
     Examples
     --------
     >>> round(line_fwhm_px(np.exp(-np.square(np.arange(-8, 9) / 2.0)), 8), 3)
     3.33
     """
-    from scipy.interpolate import CubicSpline
+    from scipy.interpolate import make_interp_spline
 
     if len(line) < 3:
         return None
     fine = np.linspace(0, len(line) - 1, (len(line) - 1) * FINER + 1)
-    curve = CubicSpline(np.arange(len(line)), line)(fine)
+    curve = make_interp_spline(np.arange(len(line)), line, k=5 if len(line) > 5 else 2)(fine)
     near = slice(max(peak - 1, 0) * FINER, (peak + 1) * FINER + 1)
     top = int(curve[near].argmax()) + near.start
     half = curve[top] / 2

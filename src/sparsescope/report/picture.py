@@ -13,6 +13,7 @@ from ..io.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from .sweep import Sweep
 
@@ -76,6 +77,16 @@ def round_length(longest: float) -> float:
     return float(f"{max(f for f in (1, 2, 5) if f * power <= longest * (1 + 1e-9)) * power:.3g}")
 
 
+def blank(width_in: float, height_in: float) -> Figure:
+    """Return an empty white figure of a size in inches, whose panels make room for each other."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a PNG with the input on the left, the result on the right, and the same busy part of both below.
 
@@ -95,9 +106,6 @@ def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bo
     OutputError
         If the file exists already or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     (first, which), (second, _) = plane_of(before), plane_of(after)
     size = before.pixel_size_um or 1.0
     field: Box = (0.0, first.shape[1] * size, first.shape[0] * size, 0.0)
@@ -105,8 +113,7 @@ def before_after(before: Image, after: Image, path: str | Path, *, overwrite: bo
     row, column = busiest(first, side)
     zoom: Box = (column * size, (column + side) * size, (row + side) * size, row * size)
 
-    figure = Figure(figsize=(10, 10.6), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(10, 10.6)
     unit = "µm" if before.pixel_size_um else "px"
     for number, (plane, name) in enumerate([(first, "input"), (second, "sparse deconvolution")]):
         above, below = figure.add_subplot(2, 2, number + 1), figure.add_subplot(2, 2, number + 3)
@@ -136,12 +143,8 @@ def contact_sheet(sheet: Sweep, path: str | Path, *, overwrite: bool = False) ->
     OutputError
         If the file exists already or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     count, across = len(sheet.rows), len(sheet.rows[0])
-    figure = Figure(figsize=(2.3 * (across + 1), 2.55 * count + 0.5), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(2.3 * (across + 1), 2.55 * count + 0.5)
     size = sheet.image.pixel_size_um or 1.0
     unit = "µm" if sheet.image.pixel_size_um else "px"
     height, width = sheet.raw.shape

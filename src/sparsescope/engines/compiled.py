@@ -8,11 +8,8 @@ from typing import Any
 
 import numba
 
-FASTMATH = {"contract", "nnan", "nsz"}
-"""Fused multiply-add is allowed and NaN is not expected (inputs are checked); sums keep their order."""
 
-
-def kernel(function: Callable[..., Any], *, reorder: bool = False) -> Any:
+def kernel(function: Callable[..., Any], *, reorder: bool = False, fuse: bool = True) -> Any:
     """Compile on first call, keep the machine code on disk, and release the interpreter lock while running.
 
     Parameters
@@ -21,11 +18,14 @@ def kernel(function: Callable[..., Any], *, reorder: bool = False) -> Any:
         The kernel in numba's subset of Python.
     reorder : bool
         Let sums be taken in the order that vectorises.
+    fuse : bool
+        Let a product and a sum be rounded once (fused multiply-add).
     """
+    allowed = {"nnan", "nsz"} | ({"reassoc"} if reorder else set()) | ({"contract"} if fuse else set())
     options: dict[str, Any] = {
         "nogil": True,
         "error_model": "numpy",
-        "fastmath": FASTMATH | {"reassoc"} if reorder else FASTMATH,
+        "fastmath": allowed,  # NaN is not expected: inputs are checked
     }
     try:
         return numba.njit(cache=True, **options)(function)
@@ -36,6 +36,11 @@ def kernel(function: Callable[..., Any], *, reorder: bool = False) -> Any:
 def summing(function: Callable[..., Any]) -> Any:
     """Compile a kernel whose inner sum may be taken in the order that vectorises."""
     return kernel(function, reorder=True)
+
+
+def unfused(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that rounds products before they are added: forms of one formula then agree bit for bit."""
+    return kernel(function, fuse=False)
 
 
 def is_kept(compiled: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -60,13 +60,25 @@ def run_all(jobs: Iterable[Callable[[], Any]], threads: int) -> None:
         for job in jobs:
             job()
         return
-    submitted = [_pool(threads).submit(job) for job in jobs]
+    submitted = [_pool(threads - 1).submit(job) for job in jobs]
     try:
-        for done in submitted:
-            done.result()
+        for i, (job, waiting) in enumerate(zip(jobs, submitted, strict=True)):
+            if waiting.cancel():  # the caller works too, rather than waiting for a thread to wake
+                try:
+                    job()
+                except BaseException:
+                    _results(submitted[:i])  # an earlier job's error comes first
+                    raise
+        _results(submitted)
     finally:
         for waiting in submitted:  # after an error or Ctrl-C the process need not work through what is left
             waiting.cancel()
+
+
+def _results(submitted: Iterable[Future[Any]]) -> None:
+    for done in submitted:
+        if not done.cancelled():
+            done.result()
 
 
 class CpuEngine:
@@ -166,7 +178,7 @@ class PublishedPlane:
         self.threads = threads
         self.fidelity = np.float32(terms.fidelity)
         s = terms.sparsity
-        self.weights = np.array([terms.fidelity - s + s * s, s], np.float32)
+        self.weights = np.array([s - s * s - terms.fidelity, s], np.float32)
         each = _pool(threads).map if threads > 1 else map
         self.tiling = Tiling(data, terms.fidelity, self.degree, STEPS, threads, each)
         self.fresh = True

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .microscope import Microscope
+from .quadrature import Doubles, gauss_legendre
 
-Doubles = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
 _ROWS = 1024
@@ -57,8 +57,8 @@ class Term:
     times: float
 
 
-def pupil(scope: Microscope, wavelength_um: float, radius_um: float, defocus_um: float) -> Pupil:
-    """Lay nodes over the pupil, enough for every phase up to a radius and a defocus.
+def pupil(scope: Microscope, wavelength_um: float, radius_um: float, stage_um: Sequence[float]) -> Pupil:
+    """Lay nodes over the pupil, enough for every phase up to a radius and between two positions of the stage.
 
     Parameters
     ----------
@@ -66,8 +66,10 @@ def pupil(scope: Microscope, wavelength_um: float, radius_um: float, defocus_um:
         NA, refractive indices, depth, coverslip.
     wavelength_um : float
         In vacuum.
-    radius_um, defocus_um : float
-        Largest distance from the axis, and from the nominal focus, at which the field will be asked for.
+    radius_um : float
+        Largest distance from the axis at which the field will be asked for.
+    stage_um : sequence of float
+        First and last position of the stage.
 
     Returns
     -------
@@ -84,12 +86,22 @@ def pupil(scope: Microscope, wavelength_um: float, radius_um: float, defocus_um:
     them integrate a phase that runs through Φ once N > Φ / 2 plus a few. At the critical angle of the sample the
     cosine has a square root, so both sides get nodes that grow with the square of the distance from it.
     """
-    aperture, n_i, n_g, n_s = scope.need("numerical_aperture"), scope.index(), scope.glass(), scope.sample()
+    aperture, n_i = scope.need("numerical_aperture"), scope.index()
+    last, critical = math.asin(aperture / n_i), math.asin(min(scope.sample() / n_i, 1.0))
+    coarse = _rays(scope, wavelength_um, *_nodes(last, critical, 256))
+    k = coarse.wavenumber
+    swing = max(
+        float(np.abs(np.diff(coarse.aberration.real - k * n_i * at * coarse.immersion)).sum()) for at in stage_um
+    )
+    return _rays(
+        scope, wavelength_um, *_nodes(last, critical, math.ceil(0.55 * (k * aperture * radius_um + swing)) + 24)
+    )
+
+
+def _rays(scope: Microscope, wavelength_um: float, theta: Doubles, weight: Doubles) -> Pupil:
+    """Follow the rays of some angles in the immersion medium through the layers."""
+    n_i, n_g, n_s = scope.index(), scope.glass(), scope.sample()
     k = 2 * math.pi / wavelength_um
-    layers = n_s * (1 - _cosine(aperture, n_s)) * scope.depth_um
-    layers += n_g * (1 - _cosine(aperture, n_g)) * abs(scope.coverslip_um - scope.coverslip_design_um)
-    phase = k * (aperture * radius_um + n_i * (1 - _cosine(aperture, n_i)) * abs(defocus_um) + layers)
-    theta, weight = _nodes(math.asin(aperture / n_i), math.asin(min(n_s / n_i, 1.0)), math.ceil(0.55 * phase) + 24)
     s = n_i * np.sin(theta)
     sample = np.sqrt((1 - np.square(s / n_s)).astype(complex))
     if n_s == n_i:
@@ -100,14 +112,9 @@ def pupil(scope: Microscope, wavelength_um: float, radius_um: float, defocus_um:
     return Pupil(k, s, weight * s * n_i * np.cos(theta), np.cos(theta), glass, sample, aberration, n_i)
 
 
-def _cosine(aperture: float, index: float) -> float:
-    return math.sqrt(max(1 - (aperture / index) ** 2, 0.0))
-
-
 def _nodes(last: float, critical: float, count: int) -> tuple[Doubles, Doubles]:
     """Gauss-Legendre nodes and weights on 0 to `last`, denser about the critical angle if that is inside."""
-    at, weight = np.polynomial.legendre.leggauss(count)
-    at, weight = (at + 1) / 2, weight / 2
+    at, weight = gauss_legendre(count)
     if critical >= last:
         return last * at, last * weight
     below, above = critical, last - critical
@@ -144,8 +151,6 @@ def intensity(rays: Pupil, terms: Sequence[Term], radius_um: Doubles, defocus_um
     U_m(r, d) = ∫ A_m(s) J_m(k s r) exp(i (aberration - k n_i d cos θ_i)) s ds, intensity Σ times |U_m|². By Parseval's
     theorem for Hankel transforms the integral of |U_m|² over a plane is 2 pi / k² ∫ |A_m exp(i aberration)|² s ds.
     """
-    from scipy.special import jv
-
     wave = np.exp(1j * (rays.aberration[:, None] - rays.wavenumber * rays.index * np.outer(rays.immersion, defocus_um)))
     found = np.zeros((len(radius_um), len(defocus_um)))
     energy = 0.0
@@ -155,8 +160,18 @@ def intensity(rays: Pupil, terms: Sequence[Term], radius_um: Doubles, defocus_um
         both = np.hstack([part.real, part.imag])
         for start in range(0, len(radius_um), _ROWS):
             rows = slice(start, start + _ROWS)
-            field = jv(term.order, rays.wavenumber * np.outer(radius_um[rows], rays.s)) @ both
+            field = _bessel(term.order, rays.wavenumber * np.outer(radius_um[rows], rays.s)) @ both
             real, imaginary = np.split(np.square(field), 2, axis=1)
             found[rows] += term.times * (real + imaginary)
         energy += term.times * float(rays.weight @ (np.square(np.abs(term.amplitude)) * damping))
     return np.asarray(found * (rays.wavenumber**2 / (2 * math.pi * energy)))
+
+
+def _bessel(order: int, x: Doubles) -> Doubles:
+    """Bessel functions of order 0, 1 and 2; scipy's general one takes twenty times as long."""
+    from scipy.special import j0, j1, jv
+
+    if order < 2:
+        return np.asarray((j0, j1)[order](x))
+    far = np.maximum(x, 1.0)
+    return np.asarray(np.where(x < 1, jv(2, np.minimum(x, 1.0)), 2 * j1(far) / far - j0(far)))

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
-from .diffraction import Doubles
 from .microscope import Microscope
 from .model import Model
-from .radial import Grid
+from .quadrature import Doubles
 
-STEPS = 16
+STEPS = 12
 """Positions per diffraction-limited axial width."""
 
 
@@ -24,7 +23,7 @@ def paraxial_focus_um(scope: Microscope) -> float:
 def _marginal_focus_um(scope: Microscope) -> float:
     """Stage position at which the rays of the pupil's rim meet; rays that the sample cannot hold are left out."""
     n_i, n_s, n_g = scope.index(), scope.sample(), scope.glass()
-    s = min(scope.need("numerical_aperture"), 0.97 * n_s)
+    s = min(scope.need("numerical_aperture"), 0.9 * n_s)
     excess = scope.coverslip_um - scope.coverslip_design_um
 
     def slope(index: float) -> float:
@@ -61,7 +60,7 @@ def best_focus_um(scope: Microscope, model: Model) -> float:
     width = limited_width_um(scope)
     ends = sorted([paraxial_focus_um(scope), _marginal_focus_um(scope)])
     stage = np.arange(ends[0] - 2 * width, ends[1] + 2 * width, width / STEPS)
-    line = _on_axis(model, stage)
+    line = model.on_axis(stage)
     top = int(np.clip(line.argmax(), 1, len(line) - 2))
     low, middle, high = line[top - 1 : top + 2]
     bend = low - 2 * middle + high
@@ -70,14 +69,10 @@ def best_focus_um(scope: Microscope, model: Model) -> float:
 
 def axial_width_um(scope: Microscope, model: Model, focus_um: float) -> float:
     """Return the distance of the outermost positions at which a point is half as bright as in focus."""
-    reach = 3 * limited_width_um(scope) + 2 * abs(paraxial_focus_um(scope) - _marginal_focus_um(scope))
+    reach = 3 * limited_width_um(scope) + 3 * abs(focus_um - paraxial_focus_um(scope))
     step = limited_width_um(scope) / STEPS
     count = math.ceil(reach / step)
     stage: Doubles = np.asarray(focus_um + step * np.arange(-count, count + 1), np.float64)
-    line = _on_axis(model, stage)
+    line = model.on_axis(stage)
     bright = np.flatnonzero(line >= line.max() / 2)
     return float(stage[bright[-1]] - stage[bright[0]] + step)
-
-
-def _on_axis(model: Model, stage_um: Doubles) -> Doubles:
-    return np.asarray(model.intensity(Grid.reaching(0.0, model.cutoff), stage_um)[0])

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 
 from ..errors import RecipeError
-from .diffraction import Doubles
 from .focus import axial_width_um, best_focus_um, is_aberrated
 from .microscope import Microscope
 from .model import Model
 from .models import model_of
 from .psf import Psf
+from .quadrature import Doubles
 from .radial import Grid, pixel_integral, unfold
 
 ENCLOSED: Final = 0.99

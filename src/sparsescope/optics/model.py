@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .diffraction import Doubles
+import numpy as np
+
+from .quadrature import Doubles
 from .radial import Grid
 
 Intensity = Callable[[Grid, Doubles], Doubles]
@@ -28,6 +30,9 @@ class Model:
         Its name in a sentence.
     notes : tuple of str
         What was assumed.
+    peak : callable, optional
+        Brightness on the axis for positions of the stage, where there is a shorter way than `intensity`: the pinhole
+        is left aside.
     """
 
     intensity: Intensity
@@ -36,3 +41,10 @@ class Model:
     whole_planes: bool
     words: str
     notes: tuple[str, ...] = ()
+    peak: Callable[[Doubles], Doubles] | None = None
+
+    def on_axis(self, stage_um: Doubles) -> Doubles:
+        """Return the brightness of a point on the axis, by which the focus is found."""
+        if self.peak is not None:
+            return self.peak(stage_um)
+        return np.asarray(self.intensity(Grid.reaching(0.0, self.cutoff), stage_um)[0])

@@ -11,10 +11,11 @@ import numpy as np
 
 from ..errors import RecipeError
 from . import kinds
-from .diffraction import Doubles, intensity, pupil, scalar_terms
+from .diffraction import intensity, pupil, scalar_terms
 from .focus import best_focus_um
 from .microscope import INFRARED_NM, STOKES, WAVELENGTHS_NM, Microscope, flag
 from .model import Intensity, Model
+from .quadrature import Doubles
 from .radial import Grid, disc_integral, disc_nodes, interpolation
 from .vectorial import vectorial_terms
 
@@ -44,7 +45,7 @@ def model_of(scope: Microscope, ndim: int) -> Model:
 
 def focused(scope: Microscope, wavelength_um: float, grid: Grid, stage_um: Doubles) -> Doubles:
     """Return the intensity of light of one wavelength focused by the objective, or collected by it from a point."""
-    rays = pupil(scope, wavelength_um, grid.radius_um[-1], float(np.abs(stage_um).max()))
+    rays = pupil(scope, wavelength_um, float(grid.radius_um[-1]), (float(stage_um.min()), float(stage_um.max())))
     terms = vectorial_terms(scope, rays) if scope.is_vectorial() else scalar_terms(rays)
     return intensity(rays, terms, grid.radius_um, stage_um)
 
@@ -105,7 +106,13 @@ def _two_way(scope: Microscope, values: Intensity, words: str, notes: tuple[str,
     exc, em, assumed = _excitation_um(scope)
     aperture = scope.need("numerical_aperture")
     across = 2 * aperture * (1 / exc + 1 / em)
-    return Model(values, across, axial_cutoff(scope, exc) + axial_cutoff(scope, em), False, words, (*assumed, *notes))
+    along = axial_cutoff(scope, exc) + axial_cutoff(scope, em)
+
+    def axis(stage: Doubles) -> Doubles:
+        point = Grid.reaching(0.0, across)
+        return np.asarray(focused(scope, exc, point, stage)[0] * focused(scope, em, point, stage)[0])
+
+    return Model(values, across, along, False, words, (*assumed, *notes), axis)
 
 
 def _confocal(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
@@ -214,9 +221,9 @@ def _sted(scope: Microscope, ndim: int) -> Model:
         spot = interpolation(coarse, grid.radius_um) @ confocal.intensity(coarse, stage)
         return np.asarray(spot * np.exp(-rate * np.square(grid.radius_um))[:, None])
 
-    notes = tuple(note for note in confocal.notes)
     cutoff = confocal.cutoff + 1.5 / wanted
-    return Model(values, cutoff, confocal.axial_cutoff, False, f"STED of {wanted * 1000:.0f} nm", notes)
+    words = f"STED of {wanted * 1000:.0f} nm"
+    return replace(confocal, intensity=values, cutoff=cutoff, words=words)
 
 
 def _sim(scope: Microscope, ndim: int) -> Model:

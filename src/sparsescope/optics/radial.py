@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from .quadrature import Doubles, gauss_legendre
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-Doubles = npt.NDArray[np.float64]
 
 _NODES = 1 << 20
 """Nodes at a time: bounds the memory."""
@@ -118,12 +117,12 @@ def disc_nodes(grid: Grid, radius_um: float, slower: float = 1.0) -> tuple[Doubl
     Functions that move by a fraction `slower` of the way over the disc need that fraction of the nodes.
     """
     count = grid.points(2 * radius_um * slower)
-    at, weight = np.polynomial.legendre.leggauss(count)
-    distance = radius_um * (at + 1) / 2
-    angles = 2 * count
+    at, weight = gauss_legendre(count)
+    distance = radius_um * at
+    angles = 2 * len(at)
     angle = (np.arange(angles) + 0.5) * math.pi / angles
-    each = weight * radius_um / 2 * distance * 2 * math.pi / angles
-    return np.repeat(distance, angles), np.tile(angle, count), np.repeat(each, angles)
+    each = weight * radius_um * distance * 2 * math.pi / angles
+    return np.repeat(distance, angles), np.tile(angle, len(at)), np.repeat(each, angles)
 
 
 def pixel_integral(grid: Grid, profile: Doubles, half: tuple[int, int], pixel_um: tuple[float, float]) -> Doubles:
@@ -147,8 +146,8 @@ def pixel_integral(grid: Grid, profile: Doubles, half: tuple[int, int], pixel_um
     """
     sides = []
     for count, size in zip(half, pixel_um, strict=True):
-        at, weight = np.polynomial.legendre.leggauss(grid.points(size))
-        sides.append(((np.arange(count + 1)[:, None] + at / 2) * size, weight * size / 2))
+        at, weight = gauss_legendre(grid.points(size))
+        sides.append(((np.arange(count + 1)[:, None] + at - 0.5) * size, weight * size))
     (y, wy), (x, wx) = sides
     weight = np.outer(wy, wx).ravel()
     rows = max(1, _NODES // (weight.size * len(x)))

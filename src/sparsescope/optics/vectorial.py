@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .diffraction import Complex, Doubles, Pupil, Term
+from .diffraction import Complex, Pupil, Term
 from .microscope import Microscope
+from .quadrature import Doubles
 
 
 def vectorial_terms(scope: Microscope, rays: Pupil) -> list[Term]:

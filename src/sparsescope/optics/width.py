@@ -67,7 +67,7 @@ def line_fwhm_px(line: npt.NDArray[np.float64], peak: int) -> float | None:
     Examples
     --------
     >>> round(line_fwhm_px(np.exp(-np.square(np.arange(-8, 9) / 2.0)), 8), 3)
-    3.33
+    3.332
     """
     from scipy.interpolate import make_interp_spline
 

@@ -59,7 +59,7 @@ def test_axes_of_a_file_are_named(axes: str, shape: tuple[int, ...], given_axes:
         ("YXS", (8, 9, 3), 'red, green and blue as channels: --axes CYX (in Python axes="CYX")'),
         ("IYXS", (5, 8, 9, 4), "RGB photograph (4 colour samples per pixel)"),
         ("IYXS", (5, 8, 9, 3), "--axes TCYX"),
-        ("TPYX", (5, 3, 8, 9), "phase or position (P) cannot be used (only TCZYX). Export one part of it"),
+        ("TPYX", (5, 3, 8, 9), "position (P) cannot be used (only TCZYX). Export one part of it"),
         ("HYX", (64, 8, 9), "lifetime (H)"),
     ],
 )

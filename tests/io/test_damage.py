@@ -43,8 +43,8 @@ def test_a_missing_file_is_said_with_the_folder_looked_in(tmp_path: Path) -> Non
     refused(tmp_path / "no.tif", "there is no file", "no.tif", f"current folder: {Path.cwd()}")
 
 
-def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    refused(tmp_path, "is a folder: give a file in it")
+def test_a_folder_without_tiff_files_is_no_image(tmp_path: Path) -> None:
+    refused(tmp_path, "holds no TIFF file: give a folder or a pattern of files with one plane each")
 
 
 def test_a_file_without_bytes_is_said_to_be_empty(tmp_path: Path) -> None:
@@ -71,14 +71,19 @@ def test_an_impossible_name_is_refused(tmp_path: Path, name: str) -> None:
         (b"II", "not an image of a known format"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "a PNG picture"),
         (b"\xff\xd8\xff\xe0" + bytes(50), "a JPEG picture"),
-        (b"ZISRAWFILE" + bytes(50), "a Zeiss CZI file"),
+        (b"\x89HDF" + bytes(50), "an HDF5 file (Imaris, BigDataViewer or similar)"),
         (b"PK\x03\x04" + bytes(50), "a zip archive"),
     ],
 )
 def test_what_is_no_tiff_is_named_whatever_its_ending(tmp_path: Path, content: bytes, text: str) -> None:
     path = tmp_path / "image.tif"
     path.write_bytes(content)
-    refused(path, f"image.tif is {text}", "read are TIFF files (.tif", "Open it in Fiji and save it as TIFF")
+    refused(
+        path,
+        f"image.tif is {text}",
+        "read are TIFF, OME-Zarr, Nikon ND2, Zeiss CZI, Leica LIF, Olympus OIB/OIF, MRC files (.tif",
+        "Open it in Fiji and save it as TIFF",
+    )
 
 
 @pytest.mark.parametrize("content", [b"II*\0", b"II*\0\x08\0", b"MM\0+\0\x08\0\0", b"II+\0" + bytes(8)])

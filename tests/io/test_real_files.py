@@ -78,11 +78,44 @@ def test_the_optics_and_spectral_channels_of_a_real_lsm_file_are_read(shared_dat
 
 def test_every_tiff_and_lsm_of_the_shared_data_is_in_this_test(shared_data: Path) -> None:
     there = {
-        path.relative_to(shared_data).as_posix() for path in shared_data.rglob("*") if path.suffix in io.supported()
+        path.relative_to(shared_data).as_posix()
+        for path in shared_data.rglob("*")
+        if path.suffix in (".tif", ".tiff", ".lsm")
     }
     assert there == {row[0] for row in FILES}
 
 
-def test_a_file_of_a_format_to_come_is_named(shared_data: Path) -> None:
-    with pytest.raises(InputError, match="is a Zeiss CZI file"):
-        io.read(shared_data / "containers" / "celegans_airyscan.czi")
+def test_a_raw_airyscan_file_is_refused_until_one_detector_is_chosen(shared_data: Path) -> None:
+    path = shared_data / "containers" / "celegans_airyscan.czi"
+    with pytest.raises(
+        InputError, match=r"holds 33 images: add --series N .*1: channel 0, phase or detector 1 \(YX 316"
+    ):
+        io.read(path)
+    with pytest.raises(InputError, match="has no series 33: allowed are 0 to 32"):
+        io.read(path, series=33)
+
+
+def test_each_detector_of_an_airyscan_is_what_czifile_reads(shared_data: Path) -> None:
+    czifile = pytest.importorskip("czifile", reason="missing tool: czifile")
+    path = shared_data / "containers" / "celegans_airyscan.czi"
+    with czifile.CziFile(path) as file:
+        blocks = {
+            (block.start[block.axes.index("C")], block.start[block.axes.index("H")]): block
+            for block in file.subblock_directory
+        }
+        for series, place in ((0, (0, 0)), (17, (0, 17)), (31, (0, 31)), (32, (1, 0))):
+            image = io.read(path, series=series)
+            assert np.array_equal(image.data, blocks[place].data_segment().data().squeeze())
+    assert image.channels == ()
+
+
+def test_the_metadata_of_a_real_czi_file_are_mapped(shared_data: Path) -> None:
+    image = io.read(shared_data / "containers" / "celegans_airyscan.czi", series=5, lazy=True)
+    assert dict(image.spacing_um) == pytest.approx({"x": 0.04261366, "y": 0.04261366})
+    channel = image.channels[0]
+    assert (channel.name, channel.emission_nm, channel.excitation_nm) == ("ChA", 522.5, 488)
+    known = {"numerical_aperture": 1.4, "refractive_index": 1.518, "bits": 12, "modality": "Airyscan"}
+    assert {key: image.meta[key] for key in known} == known
+    assert image.meta["pinhole_airy"] == pytest.approx(2.5025, abs=1e-4)
+    assert image.meta["notes"] == ("one detector of an Airyscan was read: they were not summed or reassigned",)
+    assert np.asarray(image.data[100:110, 5:9]).shape == (10, 4)

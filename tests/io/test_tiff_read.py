@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sparsescope import io
 from sparsescope.errors import InputError
+from sparsescope.io import lazy as lazy_module
 from sparsescope.io import tiff
 
 RNG = np.random.default_rng(7)
@@ -236,7 +237,7 @@ def test_an_lsm_file_is_read_without_its_thumbnails(tmp_path: Path, lazy: bool) 
 def test_auto_reads_small_images_at_once_and_large_ones_lazily(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path, metadata={"axes": "TYX"})
     assert isinstance(io.read(path).data, np.ndarray)
-    monkeypatch.setattr(tiff, "EAGER_BYTES", MOVIE.nbytes - 1)
+    monkeypatch.setattr(lazy_module, "EAGER_BYTES", MOVIE.nbytes - 1)
     assert isinstance(io.read(path).data, dask.array.Array)
     assert isinstance(io.read(path, lazy=False).data, np.ndarray)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import importlib
 import os
@@ -28,31 +29,35 @@ class Format:
     suffixes : tuple of str
         Ends of file names, lower case.
     magic : tuple of bytes
-        Beginnings of the content; the content decides, not the name.
+        What the content holds at `offset`; the content decides, not the name. Empty for folders.
     module : str
-        Module of this package with ``read(path, *, axes, series, lazy)``, ``read_provenance(path)`` and, where
-        `writes`, ``write(path, image, *, dtype, overwrite)``.
-    writes : bool
-        Whether images can be written in this format.
+        Module of this package with ``read(path, *, axes, series, lazy)`` and ``read_provenance(path)``.
+    offset : int
+        Place of the magic in the content.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...]
     module: str
-    writes: bool = False
+    offset: int = 0
 
 
 FORMATS = (
-    Format(
-        "TIFF",
-        (".tif", ".tiff", ".lsm", ".btf", ".tf8"),
-        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-        "tiff",
-        writes=True,
-    ),
+    Format("TIFF", (".tif", ".tiff", ".lsm", ".btf", ".tf8"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff"),
+    Format("OME-Zarr", (".zarr",), (), "zarr_read"),
+    Format("Nikon ND2", (".nd2",), (b"\xda\xce\xbe\x0a",), "nd2_file"),
+    Format("Zeiss CZI", (".czi",), (b"ZISRAWFILE",), "czi"),
+    Format("Leica LIF", (".lif", ".lof"), (b"\x70\x00\x00\x00",), "lif"),
+    Format("Olympus OIB/OIF", (".oib", ".oif"), (b"\xd0\xcf\x11\xe0", b"\xff\xfe[\0"), "oif"),
+    Format("MRC", (".mrc", ".map", ".ccp4", ".mrcs"), (b"MAP ",), "mrc", offset=208),
 )
 """Every format that is read; to add one, add its line and its module."""
+
+FOLDER = Format("TIFF series", (), (), "tiff_series")
+"""What a folder that is no Zarr store, or a pattern, is read as."""
+
+STORE = FORMATS[1]
 
 _FOREIGN = {
     b"\x89PNG": "a PNG picture",
@@ -63,13 +68,17 @@ _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
     b"\x89HDF": "an HDF5 file (Imaris, BigDataViewer or similar)",
-    b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
-    b"\x00\x00\x00\x0cjP  ": "an old Nikon ND2 file",
-    b"ZISRAWFILE": "a Zeiss CZI file",
-    b"\x70\x00\x00\x00": "a Leica LIF file",
-    b"\xd0\xcf\x11\xe0": "an Olympus OIB or old Zeiss ZVI file",
+    b"\x00\x00\x00\x0cjP  ": "an old Nikon ND2 file (JPEG 2000)",
     b"\x93NUMPY": "a NumPy file",
 }
+
+WRITERS = {
+    "ome-tiff": ("tiff", "write", ".ome.tif"),
+    "imagej": ("imagej", "write", ".tif"),
+    "ome-zarr": ("zarr_write", "write", ".ome.zarr"),
+    "ome-zarr-0.4": ("zarr_write", "write_04", ".ome.zarr"),
+}
+"""Each format that is written: module, function ``(path, image, *, dtype, overwrite)``, and the ending it gets."""
 
 
 def supported() -> tuple[str, ...]:
@@ -98,15 +107,18 @@ def read(
     Parameters
     ----------
     path : path-like
-        A TIFF, OME-TIFF, ImageJ hyperstack or LSM file: 8, 16 or 32-bit integers or floats, compressed or not, BigTIFF.
+        A TIFF, OME-TIFF, ImageJ hyperstack, LSM, ND2, CZI, LIF, OIB, OIF or MRC file, the folder of an OME-Zarr image,
+        or a folder or pattern (``"cells/a_t*_z*.tif"``) of TIFF files with one plane each, joined by the numbers in
+        their names.
     axes : str, optional
         What the stored axes are, one letter of ``TCZYX`` each, such as ``"TYX"``; wins over the file. Needed where the
         file does not say it. With ``C``, the samples of an RGB image become channels.
     pixel_size_um, z_step_um, interval_s : float, optional
         Pixel size in x and y, distance of planes (µm) and time between frames (s); win over the file.
     series : int, optional
-        Which image of a file that holds several, from 0; by default the largest (the first of equals), and a note
-        names the others. Previews and the smaller levels of a pyramid do not count.
+        Which image of a file that holds several, from 0: scenes, positions, tiles, phases and angles count one by one.
+        Without it, such a file is refused with a list of them; of a TIFF file the largest is read (the first of
+        equals), and a note names the others. Previews and the smaller levels of a pyramid do not count.
     lazy : bool or "auto"
         Read planes only when they are indexed (a dask array, one chunk per plane); ``"auto"`` does so above 256 MB.
 
@@ -117,7 +129,7 @@ def read(
         ``meta`` holds ``path``, ``format``, ``series``, ``series_count``, ``notes`` (sentences about what was lost or
         assumed), ``given`` (names of the arguments that replaced what the file says), ``sha256`` (of the file; only
         when it was read at once) and, where the file tells them, ``numerical_aperture``, ``refractive_index``,
-        ``modality`` (OME AcquisitionMode), ``bits`` and ``provenance``.
+        ``modality`` (OME AcquisitionMode), ``pinhole_airy`` or ``pinhole_um``, ``bits`` and ``provenance``.
 
     Raises
     ------
@@ -153,7 +165,7 @@ def read(
         spacing["z"] = float(z_step_um)
     given = {"axes": axes, **numbers}
     meta = {**image.meta, "path": str(file), "given": tuple(key for key, value in given.items() if value is not None)}
-    if isinstance(image.data, np.ndarray):
+    if isinstance(image.data, np.ndarray) and file.is_file():
         meta["sha256"] = sha256(file)
     interval = image.interval_s if interval_s is None else float(interval_s)
     return image.replace(spacing_um=spacing, interval_s=interval, meta=meta)
@@ -165,13 +177,14 @@ def write(
     *,
     dtype: str = "float32",
     overwrite: bool = False,
+    format: str | None = None,
 ) -> list[str]:
-    """Write an image as OME-TIFF, with all it knows about itself.
+    """Write an image as OME-TIFF, ImageJ hyperstack or OME-Zarr, with all it knows about itself.
 
     Parameters
     ----------
     path : path-like
-        Ends in ``.ome.tif``, ``.ome.tiff``, ``.tif`` or ``.tiff``; its folder exists.
+        Ends in ``.ome.tif``, ``.ome.tiff``, ``.tif``, ``.tiff`` or ``.zarr``; the folder that it lies in exists.
     image : Image
         Read plane by plane, so it may be larger than the memory. ``meta["provenance"]``, a dict of text, numbers, lists
         and dicts of these, is embedded and comes back from :func:`read_provenance`.
@@ -180,7 +193,10 @@ def write(
         factor is 1 where the values fit and whole numbers resolve them (an integer image, or a maximum of at least
         255), else limit / maximum. Negative values become 0 in unsigned types.
     overwrite : bool
-        Replace an existing file.
+        Replace an existing file, or an existing Zarr folder.
+    format : str, optional
+        ``ome-tiff``, ``imagej`` (float32, uint8 or uint16, below 4 GB), ``ome-zarr`` (version 0.5) or
+        ``ome-zarr-0.4``; by default OME-Zarr where the name ends in ``.zarr``, else OME-TIFF.
 
     Returns
     -------
@@ -195,9 +211,10 @@ def write(
 
     Notes
     -----
-    The file is not compressed: writing stays as fast as the disk, any program reads it and can map it into memory, and
+    A TIFF is not compressed: writing stays as fast as the disk, any program reads it and can map it into memory, and
     results in floating point would shrink little. Above 2 GB it is a BigTIFF. Planes are ordered ``XYZCT``, as Fiji
-    and Bio-Formats read them.
+    and Bio-Formats read them. OME-Zarr is compressed (Blosc with Zstandard, without loss) and has a pyramid for
+    viewers.
 
     Examples
     --------
@@ -208,8 +225,9 @@ def write(
     ['values were multiplied by 655.35 to fit the range of uint16; divide by it to get them back']
     """
     target = Path(path)
-    module = importlib.import_module(f"{__name__}.{_writer(target).module}")
-    notes: list[str] = module.write(target, image, dtype=dtype, overwrite=overwrite)
+    module, function, _ = WRITERS[_writer(target, format)]
+    writer = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    notes: list[str] = writer(target, image, dtype=dtype, overwrite=overwrite)
     return notes
 
 
@@ -228,7 +246,7 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 checksum of a file's bytes, in hexadecimal.
+    """Return the SHA-256 checksum of a file's bytes, in hexadecimal; of a folder, that of its files' names and bytes.
 
     Raises
     ------
@@ -237,10 +255,26 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """
     file = _existing(path)
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        if file.is_file():
+            return str(_digest(file).hexdigest())
+        whole = hashlib.sha256()
+        for part in sorted(_parts(file)):
+            whole.update(part.relative_to(file.parent).as_posix().encode(errors="surrogateescape"))
+            whole.update(_digest(part).digest())
+        return whole.hexdigest()
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from None
+
+
+def _digest(file: Path) -> Any:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256")
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the files of a folder, or those that fit a pattern."""
+    found = path.rglob("*") if path.is_dir() else path.parent.glob(path.name)
+    return [part for part in found if part.is_file()]
 
 
 def _check_arguments(numbers: Mapping[str, float | None], lazy: bool | str) -> None:
@@ -252,15 +286,16 @@ def _check_arguments(numbers: Mapping[str, float | None], lazy: bool | str) -> N
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file that is there and not empty."""
+    """Return the path of a file that is there and not empty, of a folder, or of a pattern that some file fits."""
     file = Path(path)
     try:
         folder, exists, regular = file.is_dir(), file.exists(), file.is_file()
         size = file.stat().st_size if exists else 0
+        pattern = not exists and glob.has_magic(file.name) and bool(_parts(file))
     except (OSError, ValueError) as error:  # a folder without access, too long a name, a zero byte in it
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    if folder:
-        raise InputError(f"{path} is a folder: give a file in it")
+    if folder or pattern:
+        return file
     if not exists:
         raise InputError(f"there is no file {path}: check the name and the folder (current folder: {Path.cwd()})")
     if not regular:
@@ -272,13 +307,17 @@ def _existing(path: str | os.PathLike[str]) -> Path:
 
 def _recognise(file: Path) -> Format:
     """Tell the format by the first bytes; raise InputError with what else it seems to be."""
+    if not file.is_file():
+        from .zarr_store import is_store
+
+        return STORE if is_store(file) else FOLDER
     try:
         with file.open("rb") as content:
-            head = content.read(32)
+            head = content.read(256)
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from None
     for one in FORMATS:
-        if head.startswith(one.magic):
+        if one.magic and head[one.offset :].startswith(one.magic):
             return one
     what = next((text for magic, text in _FOREIGN.items() if head.startswith(magic)), "not an image of a known format")
     names = ", ".join(one.name for one in FORMATS)
@@ -287,11 +326,16 @@ def _recognise(file: Path) -> Format:
     )
 
 
-def _writer(target: Path) -> Format:
-    for one in FORMATS:
-        if one.writes and target.name.lower().endswith(one.suffixes):
-            return one
-    suffixes = [suffix for one in FORMATS if one.writes for suffix in one.suffixes if suffix in (".tif", ".tiff")]
+def _writer(target: Path, wanted: str | None) -> str:
+    """Return the name of the format to write."""
+    if wanted is not None and wanted not in WRITERS:
+        raise OutputError(f"format {wanted!r} is not one that is written: allowed are {', '.join(WRITERS)}")
+    if wanted is not None:
+        return wanted
+    if target.name.lower().endswith(".zarr"):
+        return "ome-zarr"
+    if target.name.lower().endswith((".tif", ".tiff")):
+        return "ome-tiff"
     raise OutputError(
-        f"cannot write {target.name}: the name must end in one of .ome.tif, .ome.tiff, {', '.join(suffixes)}"
+        f"cannot write {target.name}: the name must end in one of .ome.tif, .ome.tiff, .tif, .tiff, .ome.zarr, .zarr"
     )

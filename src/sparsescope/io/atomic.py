@@ -1,4 +1,4 @@
-"""Write a file beside its final name and rename it when it is complete: no half-written output, ever."""
+"""Write a file or folder beside its final name and rename it when it is complete: no half-written output, ever."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,8 +72,64 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
     _sync_folder(target.parent)
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Return the path to write to, links followed; raise OutputError where writing there cannot succeed."""
+@contextlib.contextmanager
+def replacing_folder(
+    path: str | os.PathLike[str], *, overwrite: bool = False, marks: Collection[str] = ()
+) -> Iterator[Path]:
+    """Make a folder that gets its name only when the ``with`` block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name; the folder that it lies in must exist.
+    overwrite : bool
+        Replace an existing folder, but only one that is empty or holds one of `marks`. Should the program end between
+        the two renames, the old folder is left beside it under a hidden name ending in ``.old``.
+    marks : collection of str
+        Names of files by which a folder is known to be of the kind that is written.
+
+    Yields
+    ------
+    Path
+        A hidden, empty folder beside the final one.
+
+    Raises
+    ------
+    OutputError
+        As :func:`replacing`.
+    """
+    target = check_target(path, overwrite=overwrite, marks=marks)
+    part = target.parent / f".sparsescope-{secrets.token_hex(8)}.part"
+    old = part.with_suffix(".old")
+    try:
+        part.mkdir()
+        yield part
+        if target.exists():
+            check_target(path, overwrite=overwrite, marks=marks)
+            target.rename(old)
+        try:
+            part.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+    except OSError as error:
+        raise OutputError(explain(target, error)) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+    _sync_folder(target.parent)
+
+
+def check_target(
+    path: str | os.PathLike[str], *, overwrite: bool = False, marks: Collection[str] | None = None
+) -> Path:
+    """Return the path to write to, links followed; raise OutputError where writing there cannot succeed.
+
+    With `marks`, a folder is to be written: one that is there may be replaced if it is empty or holds one of these
+    files.
+    """
     try:
         target = Path(os.path.realpath(path))
         folder, exists = target.is_dir(), target.exists()
@@ -80,13 +137,21 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     except (OSError, ValueError) as error:  # an unreadable folder, too long a name, a zero byte in it
         reason = error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
         raise OutputError(explain(Path(path), reason)) from None
-    if folder:
+    if folder and marks is None:
         raise OutputError(f"{path} is a folder: give the name of a file in it")
     if not parent:
         raise OutputError(f"cannot write {path}: the folder {target.parent} does not exist; create it first")
     if exists and not overwrite:
         raise OutputError(_exists(target))
+    if exists and marks is not None and not (folder and _ours(target, marks)):
+        raise OutputError(f"{path} is there and is nothing that may be replaced: move it away, or choose another name")
     return target
+
+
+def _ours(folder: Path, marks: Collection[str]) -> bool:
+    """Whether a folder is empty or of the kind that is written."""
+    inside = {entry.name for entry in folder.iterdir()}
+    return not inside or not inside.isdisjoint(marks)
 
 
 def explain(target: Path, error: OSError) -> str:

@@ -11,17 +11,25 @@ from ..errors import InputError
 from ..image import AXES, AXES_HELP
 
 DROPPED = "-"
-_UNKNOWN = "IQ"  # a sequence of pages without meaning, and "other"
+UNKNOWN = "IQ"  # a sequence of pages without meaning, and "other"
 _MEANING = {
     "A": "angle",
+    "B": "acquisition block",
+    "D": "phase or detector",
     "E": "wavelength",
     "H": "lifetime",
     "L": "exposure",
     "M": "mosaic tile",
-    "P": "phase or position",
+    "P": "position",
     "R": "scene or tile",
-    "V": "event",
+    "U": "illumination",
+    "V": "view or volume",
 }
+
+
+def meaning(letter: str) -> str:
+    """Return what an axis that is none of TCZYX stands for, in words."""
+    return _MEANING.get(letter, f"axis {letter}")
 
 
 def resolve(name: str, axes: str, shape: tuple[int, ...], given: str | None) -> tuple[str, list[str]]:
@@ -70,10 +78,10 @@ def resolve(name: str, axes: str, shape: tuple[int, ...], given: str | None) -> 
     if "S" in kept:
         raise InputError(_rgb(name, kept, lengths))
     strange = [letter for letter in kept if letter not in AXES]
-    if set(strange) & set(_UNKNOWN) or len(set(kept)) < len(kept):
+    if set(strange) & set(UNKNOWN) or len(set(kept)) < len(kept):
         raise InputError(_bare(name, kept, lengths))
     if strange:
-        what = ", ".join(f"{_MEANING.get(letter, 'unknown')} ({letter})" for letter in strange)
+        what = ", ".join(f"{meaning(letter)} ({letter})" for letter in strange)
         raise InputError(
             f"{name} has axes {kept} of lengths {_times(lengths)}, and {what} cannot be used (only {AXES}). "
             f"Export one part of it to a file of its own, or say what the axes stand for: {_flag(_suggest(kept)[0])}"

@@ -1,4 +1,4 @@
-"""Is every pixel of a TIFF really in the file? Asked before decoding, so that no image is short or padded."""
+"""Is every pixel really in the file? Asked before decoding, so that no image is short or padded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ _AGAIN = "Copy it again from where it was acquired, or re-export it"
 
 
 def check_directories(path: Path) -> int:
-    """Walk the chain of image directories; return their number.
+    """Walk the chain of image directories of a TIFF file; see :func:`check_chain`."""
+    with path.open("rb") as file:
+        return check_chain(path.name, file, path.stat().st_size)
+
+
+def check_chain(name: str, file: BinaryIO, size: int) -> int:
+    """Walk the chain of image directories of a TIFF of `size` bytes; return their number.
 
     Raises
     ------
@@ -29,28 +35,26 @@ def check_directories(path: Path) -> int:
     -----
     Layout after TIFF 6.0 (Adobe 1992, section 2) and the BigTIFF extension.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
-        count_code, entry, offset_code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
-        if len(head) < start + struct.calcsize(offset_code):
-            raise InputError(f"{path.name} is cut off: only {size} bytes of it are there. {_AGAIN}")
-        (offset,) = struct.unpack_from(order + offset_code, head, start)
-        seen: set[int] = set()
-        while offset:
-            if offset in seen:
-                raise InputError(f"{path.name} is damaged: its directories of images run in a circle. {_AGAIN}")
-            seen.add(offset)
-            offset = _next_directory(file, offset, size, (order + count_code, entry, order + offset_code))
-            if offset is None:
-                raise InputError(
-                    f"{path.name} is cut off or damaged: the directory of image {len(seen)} lies outside its "
-                    f"{size} bytes. {_AGAIN}"
-                )
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
+    count_code, entry, offset_code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+    if len(head) < start + struct.calcsize(offset_code):
+        raise InputError(f"{name} is cut off: only {size} bytes of it are there. {_AGAIN}")
+    (offset,) = struct.unpack_from(order + offset_code, head, start)
+    seen: set[int] = set()
+    while offset:
+        if offset in seen:
+            raise InputError(f"{name} is damaged: its directories of images run in a circle. {_AGAIN}")
+        seen.add(offset)
+        offset = _next_directory(file, offset, size, (order + count_code, entry, order + offset_code))
+        if offset is None:
+            raise InputError(
+                f"{name} is cut off or damaged: the directory of image {len(seen)} lies outside its {size} bytes. "
+                f"{_AGAIN}"
+            )
     if not seen:
-        raise InputError(f"{path.name} is a TIFF without any image in it. {_AGAIN}")
+        raise InputError(f"{name} is a TIFF without any image in it. {_AGAIN}")
     return len(seen)
 
 
@@ -85,16 +89,26 @@ def check_pixels(name: str, series: Any) -> None:
     if series.nbytes <= 0:
         raise InputError(f"{name} holds an empty image: shape {series.shape}. {_AGAIN}")
     if series.dataoffset is not None:
-        if series.dataoffset + series.nbytes > series.parent.filehandle.size:
-            raise InputError(_cut(name, series.dataoffset + series.nbytes, series.parent.filehandle.size))
+        check_end(name, series.dataoffset + series.nbytes, series.parent.filehandle.size)
         return
     check_count(name, series.size // key.size, len(pages))
     stored = sum(_stored_bytes(name, page, (index, len(pages))) for index, page in enumerate(pages))
-    if series.nbytes > BOMB_BYTES and series.nbytes > BOMB_RATIO * stored:
+    check_claim(name, series.nbytes, stored)
+
+
+def check_claim(name: str, claimed: int, stored: int) -> None:
+    """Raise InputError when a file claims far more pixels than its bytes can hold (a decompression bomb)."""
+    if claimed > BOMB_BYTES and claimed > BOMB_RATIO * stored:
         raise InputError(
-            f"{name} claims {series.nbytes / 1e9:.1f} GB of pixels from {stored} stored bytes, more than {BOMB_RATIO} "
+            f"{name} claims {claimed / 1e9:.1f} GB of pixels from {stored} stored bytes, more than {BOMB_RATIO} "
             "times as much: it is damaged or made to exhaust the memory. Re-export it uncompressed if it is genuine"
         )
+
+
+def check_end(name: str, needed: int, size: int) -> None:
+    """Raise InputError when pixels reach behind the end of a file of `size` bytes."""
+    if needed > size:
+        raise InputError(_cut(name, needed, size))
 
 
 def check_count(name: str, declared: int, there: int) -> None:
@@ -124,8 +138,7 @@ def _stored_bytes(name: str, page: Any, position: tuple[int, int]) -> int:
     if len(offsets) < segments or len(counts) < segments or min(offsets) <= 0 or min(counts) <= 0:
         raise InputError(f"{name} is damaged: {where} has parts without data. {_AGAIN}")
     end = max(offset + count for offset, count in zip(offsets, counts, strict=False))
-    if end > page.parent.filehandle.size:
-        raise InputError(_cut(name, end, page.parent.filehandle.size))
+    check_end(name, end, page.parent.filehandle.size)
     needed = key.size * max(key.bitspersample, 1) // 8
     if key.compression == 1 and sum(counts) < needed:
         raise InputError(f"{name} is damaged: {where} holds {sum(counts)} of its {needed} bytes. {_AGAIN}")

@@ -50,6 +50,11 @@ class Encoding:
             return {}
         return {"dtype": self.dtype.name, "factor": self.factor, "clipped": self.clipped}
 
+    def noted(self, image: Image) -> dict[str, Any]:
+        """Return the provenance of an image with this encoding added as ``output``."""
+        made = dict(image.meta.get("provenance") or {})
+        return made | {"output": self.provenance()} if self.provenance() else made
+
 
 def planes(image: Image) -> Iterator[npt.NDArray[Any]]:
     """Yield the YX planes of an image in the order of its axes, read one by one."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+EAGER_BYTES = 256 * 2**20
+"""``lazy="auto"`` reads images up to this size at once."""
 
 ReadPlane = Callable[[int], npt.NDArray[Any]]
 
@@ -33,6 +38,18 @@ class _Planes:
             for index in itertools.product(*lead)
         ]
         return np.stack(parts).reshape(*(len(part) for part in lead), *parts[0].shape)
+
+
+def read_later(lazy: bool | Literal["auto"], nbytes: int) -> bool:
+    """Whether an image of this many bytes is read plane by plane when it is indexed."""
+    return nbytes > EAGER_BYTES if lazy == "auto" else lazy
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what tells whether a file, a folder, or the folder of a pattern was changed since."""
+    pattern = glob.has_magic(path.name) and not path.exists()
+    status = (path.parent if pattern else path).stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def lazy_array(

@@ -12,6 +12,7 @@ from ..image import Channel
 from .damage import MAX_PLANES
 from .facts import IMMERSION_INDEX, Facts, length_um, positive, time_s
 from .provenance import NAMESPACE, unpack
+from .safe_xml import parse_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -26,16 +27,8 @@ def parse(name: str, text: str) -> Element | None:
         If the text defines entities or a document type (no microscope writes them; they can exhaust the memory), or
         declares more planes than any recording has.
     """
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
-
-    try:
-        root: Element = fromstring(text, forbid_dtd=True)
-    except DefusedXmlException:
-        raise InputError(
-            f"{name} has OME-XML metadata with a document type or entities, which are not allowed: re-export the file"
-        ) from None
-    except (ParseError, ValueError):
+    root = parse_xml(name, text, "OME-XML metadata")
+    if root is None:
         return None
     for pixels in _all(root, "Pixels"):
         planes = [_whole(pixels.get(f"Size{axis}"), 1) for axis in "ZCT"]

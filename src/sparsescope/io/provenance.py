@@ -62,3 +62,24 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def write_info(values: Mapping[str, Any]) -> str:
+    r"""Return the line of ImageJ's info text that holds how an image was made.
+
+    Examples
+    --------
+    >>> read_info("Title: cell\n" + write_info({"factor": 2.5}))
+    {'factor': 2.5}
+    """
+    return f"{NAMESPACE} = {json.dumps(dict(values), default=_plain)}\n"
+
+
+def read_info(text: str) -> dict[str, Any]:
+    """Return what :func:`write_info` has put into a text, empty where there is nothing."""
+    for line in text.splitlines():
+        key, _, value = line.partition(" = ")
+        if key == NAMESPACE:
+            found = _from_text(value)
+            return found if isinstance(found, dict) else {}
+    return {}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..image import Channel
 from .facts import IMMERSION_INDEX, Facts, length_um, positive, time_s
+from .provenance import read_info
 
 Resolution = tuple[float | None, float | None]
 """Pixels per unit in x and y."""
@@ -45,6 +46,13 @@ def imagej(meta: Mapping[str, Any], resolution: Resolution) -> Facts:
         facts.notes.append(f"the unit {unit!r} of the file is not one of a microscope: its pixel size is ignored")
     facts.interval_s = time_s(meta.get("finterval"), str(meta.get("tunit") or "s"))
     facts.channels = tuple(Channel(color=_lut_color(lut)) for lut in meta.get("LUTs") or ())
+    made = read_info(str(meta.get("Info") or ""))
+    if made:
+        facts.meta["provenance"] = made
+        labels = list(meta.get("Labels") or [])[: len(facts.channels)]  # ours name channels, those of others planes
+        if len(labels) == len(facts.channels):
+            pairs = zip(facts.channels, labels, strict=True)
+            facts.channels = tuple(Channel(str(label), one.color) for one, label in pairs)
     return facts
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import math
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +23,15 @@ from .atomic import replacing
 from .damage import check_count, check_directories, check_pixels, walkable
 from .encode import choose, planes
 from .facts import Facts
-from .lazy import lazy_array
+from .guard import explained, mute
+from .lazy import lazy_array, read_later, stamp
 from .ome_write import to_xml
+from .provenance import read_info
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from tifffile import TiffFile, TiffPageSeries
-
-EAGER_BYTES = 256 * 2**20
-"""``lazy="auto"`` reads images up to this size at once."""
 
 BIG_BYTES = 2**31 - 2**25
 """Files above this size become BigTIFF: some readers take 32-bit offsets as signed."""
@@ -50,39 +48,12 @@ _KINDS = {
 }
 
 
-class _Mute(logging.Filter):
-    """Drop tifffile's log lines during our own calls; what matters becomes an error or a note of ours."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.depth = 0
-        self.lock = threading.Lock()
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature of logging
-        return self.depth == 0
-
-    @contextlib.contextmanager
-    def on(self) -> Iterator[None]:
-        """Mute within the block, in this and in tifffile's worker threads."""
-        with self.lock:
-            self.depth += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.depth -= 1
-
-
-_mute = _Mute()
-logging.getLogger("tifffile").addFilter(_mute)
-
-
 def read(path: Path, *, axes: str | None, series: int | None, lazy: bool | Literal["auto"]) -> Image:
     """Read one series of a TIFF file; see :func:`sparsescope.io.read`."""
-    with _explained(path.name, "it is not a readable TIFF"):
+    with explained(path.name, "it is not a readable TIFF"):
         if walkable(path):
             check_directories(path)
-    with _opened(path) as opened, _explained(path.name, "its directory of images is damaged"):
+    with _opened(path) as opened, explained(path.name, "its directory of images is damaged"):
         file, name = opened.file, path.name
         number, chosen, notes = _choose_series(name, file, series)
         _check_numbers(name, chosen)
@@ -94,7 +65,7 @@ def read(path: Path, *, axes: str | None, series: int | None, lazy: bool | Liter
         facts.meta["format"] = _KINDS.get(chosen.kind, f"TIFF ({chosen.kind})")
         facts.meta["series"], facts.meta["series_count"] = number, len(_full_series(file))
         reader = _Reader.of(opened, chosen)
-        later = chosen.nbytes > EAGER_BYTES if lazy == "auto" else lazy
+        later = read_later(lazy, chosen.nbytes)
         data = reader.array() if later else reader.whole(file)
     return facts.image(*axes_of.arrange(data, letters))
 
@@ -102,7 +73,18 @@ def read(path: Path, *, axes: str | None, series: int | None, lazy: bool | Liter
 def read_provenance(path: Path) -> dict[str, Any]:
     """Return how the image in a file was made, as far as sparsescope wrote it there."""
     with _opened(path) as opened:
-        return {} if opened.ome is None else ome_read.provenance(opened.ome)
+        info = (opened.file.imagej_metadata or {}).get("Info")
+        return read_info(str(info or "")) if opened.ome is None else ome_read.provenance(opened.ome)
+
+
+def one_plane(content: BinaryIO, check: Callable[[int], None]) -> npt.NDArray[Any]:
+    """Return the one page of a TIFF that is part of another file; `check` is called with the bytes it claims."""
+    import tifffile
+
+    with mute.on(), tifffile.TiffFile(content) as file:
+        page = file.pages.first
+        check(page.nbytes)
+        return _native(page.asarray())
 
 
 def write(path: Path, image: Image, *, dtype: str, overwrite: bool) -> list[str]:
@@ -114,13 +96,10 @@ def write(path: Path, image: Image, *, dtype: str, overwrite: bool) -> list[str]
 
     with replacing(path, overwrite=overwrite) as file:
         encoding = choose(image, dtype)
-        provenance = dict(image.meta.get("provenance") or {})
-        if encoding.provenance():
-            provenance["output"] = encoding.provenance()
-        xml = to_xml(image, encoding.dtype.name, path.name[: -len(end)], provenance)
+        xml = to_xml(image, encoding.dtype.name, path.name[: -len(end)], encoding.noted(image))
         size = math.prod(image.shape) * encoding.dtype.itemsize
-        per_cm = [1e4 / image.spacing_um[axis] for axis in "xy" if axis in image.spacing_um]
-        with _mute.on(), tifffile.TiffWriter(file, bigtiff=size + len(xml) > BIG_BYTES, byteorder="<") as writer:
+        per_cm = per_um(image, 1e4)
+        with mute.on(), tifffile.TiffWriter(file, bigtiff=size + len(xml) > BIG_BYTES, byteorder="<") as writer:
             writer.write(
                 (encoding(plane) for plane in planes(image)),
                 shape=(math.prod(image.shape[:-2]), *image.shape[-2:]),
@@ -129,32 +108,26 @@ def write(path: Path, image: Image, *, dtype: str, overwrite: bool) -> list[str]
                 metadata=None,
                 description=xml,
                 software="sparsescope",
-                resolution=(per_cm[0], per_cm[1]) if len(per_cm) == 2 else None,
-                resolutionunit=tags.CENTIMETER if len(per_cm) == 2 else None,
+                resolution=per_cm,
+                resolutionunit=tags.CENTIMETER if per_cm else None,
             )
     return list(encoding.notes)
 
 
-@contextlib.contextmanager
-def _explained(name: str, what: str) -> Iterator[None]:
-    """Turn whatever tifffile and its decoders raise into an InputError; mute their log lines."""
-    try:
-        with _mute.on():
-            yield
-    except InputError:
-        raise
-    except MemoryError:
-        raise InputError(
-            f"{name} does not fit into the memory: crop it, or read it lazily (in Python lazy=True)"
-        ) from None
-    except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from None
-    except Exception as error:  # noqa: BLE001 - damaged bytes make parsers and decoders raise anything
-        detail = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"cannot read {name}: {what} ({type(error).__name__}: {detail}). "
-            "Copy it again from where it was acquired, or re-export it uncompressed"
-        ) from None
+def per_um(image: Image, factor: float = 1.0) -> tuple[float, float] | None:
+    """Return the pixels per µm in x and y times a factor, None where they are not known."""
+    sizes = image.spacing_um
+    return (factor / sizes["x"], factor / sizes["y"]) if "x" in sizes and "y" in sizes else None
+
+
+def write_pages(
+    file: BinaryIO, pages: Iterator[npt.NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any], **fields: Any
+) -> None:
+    """Write an ImageJ TIFF of shape ``TZCYX``, plane by plane, in the byte order of ImageJ."""
+    import tifffile
+
+    with mute.on(), tifffile.TiffWriter(file, imagej=True, byteorder=">") as writer:
+        writer.write(pages, shape=shape, dtype=dtype.newbyteorder(">"), **fields)
 
 
 @dataclass(frozen=True)
@@ -172,7 +145,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
     """Open a file and parse its OME-XML; tifffile interprets that only after it has proved harmless."""
     import tifffile
 
-    with _explained(path.name, "it is not a readable TIFF"), tifffile.TiffFile(path) as file:
+    with explained(path.name, "it is not a readable TIFF"), tifffile.TiffFile(path) as file:
         text = file.ome_metadata
         ome = ome_read.parse(path.name, text) if text else None
         notes = ("the OME-XML metadata are damaged and were ignored",) if text and ome is None else ()
@@ -280,12 +253,12 @@ class _Reader:
             tuple(plane) if fits else series.shape,
             stored,
             series.dataoffset,
-            _stamp(opened.path),
+            stamp(opened.path),
         )
 
     def whole(self, file: TiffFile) -> npt.NDArray[Any]:
         """Read the whole series in native byte order."""
-        with _explained(self.path.name, "its pixels are damaged"):
+        with explained(self.path.name, "its pixels are damaged"):
             data = file.asarray(series=self.index, level=0)
         if data.shape != self.shape:
             raise InputError(f"{self.path.name} is damaged: its pixels have shape {data.shape}, not {self.shape}")
@@ -298,8 +271,8 @@ class _Reader:
 
     def __call__(self, number: int) -> npt.NDArray[Any]:
         """Read plane `number` in native byte order."""
-        with _explained(self.path.name, "its pixels are damaged"):
-            if _stamp(self.path) != self.stamp:
+        with explained(self.path.name, "its pixels are damaged"):
+            if stamp(self.path) != self.stamp:
                 raise InputError(f"{self.path.name} was changed while it was being read: start again")
             if self.offset is not None:
                 count = math.prod(self.plane_shape)
@@ -332,11 +305,6 @@ class _Reader:
 
 
 _reading = threading.Lock()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 def _native(data: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -24,6 +24,8 @@ values = st.fixed_dictionaries(
         "fidelity": st.just("auto") | st.floats(1e-6, 1e6),
         "sparsity": st.just("auto") | st.floats(0, 1e5),
         "continuity": st.just("auto") | st.floats(0, 1e3),
+        "continuity_t": st.just("auto") | st.floats(0, 1e3),
+        "z_weighting": st.sampled_from(["published", "physical"]),
         "sparse_iterations": st.just("auto") | st.integers(0, 10**6),
         "tolerance": st.none() | st.floats(1e-9, 0.99),
         "deconvolution": st.sampled_from(["rl", "landweber", "none"]),
@@ -56,6 +58,8 @@ WRONG = [
     ("sparsity", -1, "sparsity = -1 is not allowed: auto, or a number >= 0 and <= 100000"),
     ("continuity", -0.1, "auto, or a number >= 0 and <= 1000"),
     ("continuity", None, "continuity = None is not allowed"),
+    ("continuity_t", -1, "auto, or a number >= 0 and <= 1000"),
+    ("z_weighting", "um", "z_weighting = 'um' is not allowed: one of published, physical"),
     ("sparse_iterations", -1, "auto, or a whole number >= 0 and <= 1e+06"),
     ("sparse_iterations", 1.5, "sparse_iterations = 1.5 is not allowed"),
     ("deconvolution_iterations", 200000, "auto, or a whole number >= 0 and <= 100000"),
@@ -110,7 +114,13 @@ def test_the_names_and_settings_of_the_issue_are_accepted() -> None:
         deconvolution="rl", deconvolution_iterations=7, hot_pixels="none", upsample=1,
     )  # fmt: skip
     assert recipe.fidelity == 150
-    assert recipe.given == set(Recipe.model_fields) - {"intent", "tolerance", "resolution_um"}
+    assert recipe.given == set(Recipe.model_fields) - {
+        "intent",
+        "tolerance",
+        "resolution_um",
+        "continuity_t",
+        "z_weighting",
+    }
 
 
 def test_a_copy_with_changes_is_checked_and_keeps_what_was_not_set_unset() -> None:

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "fidelity": 150.0,
     "sparsity": 10.0,
     "continuity": 0.5,
+    "continuity_t": 0.0,
     "sparse_iterations": 100,
     "deconvolution_iterations": 7,
 }
@@ -105,6 +106,20 @@ class Recipe(BaseModel):
         Auto | Annotated[float, Field(ge=0, le=1e3)],
         Field(description="Weight of smoothness along z, or along t where there is no z; 0 treats planes one by one."),
     ] = "auto"
+    continuity_t: Annotated[
+        Auto | Annotated[float, Field(ge=0, le=1e3)],
+        Field(
+            description="Weight of smoothness along t in movies of stacks, beside continuity along z; open, it is "
+            "chosen where continuity is, too, and else 0. In a movie without z it is another name for continuity."
+        ),
+    ] = "auto"
+    z_weighting: Annotated[
+        Literal["published", "physical"],
+        Field(
+            description="What continuity along z counts in: published, from plane to plane, whatever their distance; "
+            "physical, per µm, so that it is multiplied by (pixel size / z step)²."
+        ),
+    ] = "published"
     sparse_iterations: Annotated[
         Auto | Annotated[int, Field(ge=0, le=1_000_000)],
         Field(description="Iterations of the sparse stage, as published; 0 leaves the stage out."),

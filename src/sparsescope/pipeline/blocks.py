@@ -1,4 +1,4 @@
-"""How an image is cut into planes and into blocks along the axis of continuity; nothing larger is ever in memory."""
+"""How an image is cut into planes and into blocks along the axes of continuity; nothing larger is ever in memory."""
 
 from __future__ import annotations
 
@@ -24,16 +24,31 @@ BLOCK_BYTES = 2_000_000_000
 """Memory of the sparse stage for one block, the same on every machine so that the result is, too."""
 
 BYTES_PER_VOXEL = 13 * 4
+"""State of the published iteration on a stack or a movie."""
+
+BYTES_PER_VOXEL_4D = 17 * 4
+"""State of the published iteration on a movie of stacks."""
 
 Index = dict[str, int]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive planes that are solved together: which they are, and which of them are kept."""
+    """Planes that are solved together.
+
+    Attributes
+    ----------
+    planes : tuple of dict
+        Index of each plane, the last axis of `shape` running fastest.
+    kept : slice
+        Which of them are kept.
+    shape : tuple of int
+        How many there are along the axes that are tied: (), (Z,), (T,) or (T, Z).
+    """
 
     planes: tuple[Index, ...]
     kept: slice
+    shape: tuple[int, ...] = ()
 
 
 class Planes:
@@ -89,17 +104,27 @@ class Planes:
             for position in np.ndindex(*(sizes[a] for a in self.axes))
         ]
 
-    def blocks(self, axis: str | None, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[Block]:
-        """Yield every plane once as kept: alone, or in blocks along `axis` with `halo` planes on both sides."""
-        if axis is None:
+    def blocks(self, axes: str, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[Block]:
+        """Yield every plane once as kept: alone, or in blocks along the first of `axes` with `halo` on both sides.
+
+        `axes` are those that are tied: ``""``, ``"Z"``, ``"T"``, or ``"TZ"``, whose blocks are windows of whole stacks.
+        """
+        if not axes:
             yield from (Block((index,), slice(0, 1)) for index in self.all())
             return
-        length = self.image.sizes[axis]
-        others = [letter for letter in self.axes if letter != axis]
-        for position in np.ndindex(*(self.image.sizes[a] for a in others)):
+        sizes = self.image.sizes
+        axis, depth = axes[0], sizes["Z"] if axes == "TZ" else 1
+        bytes_per_voxel = BYTES_PER_VOXEL_4D if axes == "TZ" else BYTES_PER_VOXEL
+        others = [letter for letter in self.axes if letter not in axes]
+        for position in np.ndindex(*(sizes[a] for a in others)):
             fixed = dict(zip(others, map(int, position), strict=True))
-            for outer, kept in spans(length, voxels_per_plane, halo):
-                yield Block(tuple({**fixed, axis: i} for i in range(outer.start, outer.stop)), kept)
+            for outer, kept in spans(sizes[axis], voxels_per_plane * depth, halo, bytes_per_voxel):
+                along = range(outer.start, outer.stop)
+                if axes == "TZ":
+                    planes = tuple({**fixed, "T": t, "Z": z} for t in along for z in range(depth))
+                    yield Block(planes, slice(kept.start * depth, kept.stop * depth), (len(along), depth))
+                else:
+                    yield Block(tuple({**fixed, axis: i} for i in along), kept, (len(along),))
 
 
 def halo_planes(continuity: float, fidelity: float) -> int:
@@ -116,7 +141,9 @@ def halo_planes(continuity: float, fidelity: float) -> int:
     return min(MOST_HALO, max(LEAST_HALO, math.ceil(32 * math.sqrt(math.sqrt(continuity / fidelity)))))
 
 
-def spans(length: int, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[tuple[slice, slice]]:
+def spans(
+    length: int, voxels_per_plane: int, halo: int = LEAST_HALO, bytes_per_voxel: int = BYTES_PER_VOXEL
+) -> Iterator[tuple[slice, slice]]:
     """Cut an axis into spans that fit `BLOCK_BYTES`: (planes solved together, which of them are kept).
 
     Examples
@@ -124,7 +151,7 @@ def spans(length: int, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterato
     >>> list(spans(20, 512 * 512))
     [(slice(0, 20, None), slice(0, 20, None))]
     """
-    most = max(2 * halo + 8, BLOCK_BYTES // (BYTES_PER_VOXEL * voxels_per_plane))
+    most = max(2 * halo + 8, BLOCK_BYTES // (bytes_per_voxel * voxels_per_plane))
     if length <= most:
         yield slice(0, length), slice(0, length)
         return

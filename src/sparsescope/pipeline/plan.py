@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,8 @@ from ..image import Image
 from ..recipe import DEFAULTS, Recipe, Source
 from ..tuning import Choice
 from .automatic import automatic
+from .continuity import continuity_of, explanation, one_name, settled
 from .resolution import resolution
-
-MIN_STACK = 3
-"""Planes along z or t below which they are treated one by one, as published."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Plan:
     fwhm_yx_px : tuple of float or None
         Width along y and x in pixels of the grid that is deconvolved (after up-sampling).
     axis : str or None
-        Axis along which continuity acts, ``"Z"`` or ``"T"``; None when planes are treated one by one.
+        Axes along which continuity acts, ``"Z"``, ``"T"`` or ``"TZ"``; None when planes are treated one by one.
     notes : tuple of str
         What the user should know.
     channels : tuple of Recipe
@@ -107,10 +104,14 @@ def plan(
         name: origins.get(name, "recipe") if name in recipe.given else "default"  # type: ignore[misc]
         for name in Recipe.model_fields
     }
+    named, unused = one_name(image, recipe)
+    if "continuity" in named.given - recipe.given:
+        sources["continuity"] = sources["continuity_t"]
+    recipe = named
     filled: dict[str, Any] = {}
     if recipe.sparse_iterations == "auto":
         filled["sparse_iterations"] = DEFAULTS["sparse_iterations"]
-    notes: list[str] = []
+    notes: list[str] = [] if unused is None else [unused]
     fwhm_px = fwhm_yx = None
     if recipe.deconvolution != "none":
         size, source, note = resolution(image, recipe)
@@ -122,7 +123,9 @@ def plan(
         notes += _sampling(fwhm_px, size)
     partly = Recipe(**{**recipe.model_dump(), **filled})
     channels, tuning = _chosen(image, partly, fwhm_yx, engine, sources, notes)
-    axis = next((a for a in map(partial(axis_of, image), channels) if a), None)
+    axis = max((axis_of(image, made) or "" for made in channels), key=len) or None
+    how = explanation(image, channels[0])
+    notes += [] if how is None else [how]
     return Plan(channels[0], sources, fwhm_px, fwhm_yx, axis, tuple(dict.fromkeys(notes)), channels, tuning)
 
 
@@ -140,11 +143,16 @@ def _chosen(
     compute = engine or pick()
     for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
         values, choice, said = automatic(image, recipe, grid, compute, channel)
-        recipes.append(Recipe(**{**recipe.model_dump(), **values}))
+        made = Recipe(**{**recipe.model_dump(), **values})
         tuning.append(choice)
         notes += [text if channel is None else f"channel {channel}: {text}" for text in said]
         if choice is not None:
             sources.update(dict.fromkeys(values, "auto"))
+        if made.continuity_t == "auto":
+            also, source = settled(image, made)
+            made = Recipe(**{**made.model_dump(), "continuity_t": also})
+            sources["continuity_t"] = sources[source] if source else "default"
+        recipes.append(made)
     return tuple(recipes), tuple(tuning)
 
 
@@ -181,8 +189,5 @@ def _sampling(fwhm_px: float, size_um: float) -> list[str]:
 
 
 def axis_of(image: Image, recipe: Recipe) -> str | None:
-    """Axis of the continuity prior: Z where there is one, else T; none for few planes or no weight."""
-    if recipe.continuity == 0 or (recipe.sparse_iterations == 0 and recipe.tolerance is None):
-        return None
-    axis = next((letter for letter in "ZT" if letter in image.axes), None)
-    return axis if axis and image.sizes[axis] >= MIN_STACK else None
+    """Axes along which the priors tie planes together: Z, T or TZ; none for few planes or no weight."""
+    return continuity_of(image, recipe).axes or None

@@ -19,7 +19,8 @@ from ..recipe import Recipe
 from ..solvers.loop import Outcome
 from .account import Account, Sums, total
 from .blocks import Block, Index, Planes, halo_planes
-from .plan import Plan, axis_of, plan
+from .continuity import Continuity, continuity_of
+from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
 from .stages import Deconvolver, Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
@@ -86,8 +87,9 @@ def deconvolve(  # noqa: PLR0913
 
     Notes
     -----
-    Channels are treated one by one. The continuity prior acts along Z where there is a Z axis (each time point on its
-    own), else along T. Method: Zhao et al., Nature Biotechnology 40, 606–617 (2022), doi 10.1038/s41587-021-01092-2.
+    Channels are treated one by one. The continuity prior acts along Z where there is a Z axis, else along T; with
+    `continuity_t` movies of stacks are tied along both. Method: Zhao et al., Nature Biotechnology 40, 606–617 (2022),
+    doi 10.1038/s41587-021-01092-2.
 
     Examples
     --------
@@ -149,7 +151,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         recipe, sizes = self.plan.recipe, self.image.sizes
-        self.recipe, self.axis = recipe, self.plan.axis
+        self.recipe, self.tied = recipe, Continuity()
         self.factor = recipe.upsample
         finer_sizes = {a: n * (self.factor if a in "YX" else 1) for a, n in sizes.items()}
         self.out = np.empty(tuple(finer_sizes.values()), np.float32)
@@ -170,7 +172,7 @@ class _Run:
     def channel(self, channel: int | None) -> None:
         """Process one channel from its levels to its result."""
         self.recipe = recipe = self.plan.of(channel)
-        self.axis = axis_of(self.image, recipe)
+        self.tied = continuity_of(self.image, recipe)
         self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px)
         planes = Planes(self.image, channel, recipe.hot_pixels)
         levels = self._levels(planes)
@@ -187,9 +189,9 @@ class _Run:
             levels = replace(levels, scale=self.scale)
         sizes = self.image.sizes
         voxels = sizes["Y"] * sizes["X"] * self.factor**2
-        halo = halo_planes(float(recipe.continuity), float(recipe.fidelity))
-        blocks = list(planes.blocks(self.axis, voxels, halo))
-        if self.axis is None:
+        halo = halo_planes(self.tied.t or self.tied.z, float(recipe.fidelity))
+        blocks = list(planes.blocks(self.tied.axes, voxels, halo))
+        if not self.tied.axes:
             self.engine.each(lambda engine, block: self._block(planes, levels, block, engine), blocks)
         else:
             for block in blocks:
@@ -238,17 +240,11 @@ class _Run:
         outcomes: list[Outcome] = []
         if has_sparse_stage(recipe):
             net = (data if behind is None else data - behind) / scale
-            continuity = float(recipe.continuity) if self.axis else 0.0
-            solution = sparse_stage(
-                net if self.axis else net[0],
-                recipe,
-                continuity,
-                engine,
-                partial(self._inside, kept),
-            )
+            together = net.reshape(*block.shape, *net.shape[1:])
+            solution = sparse_stage(together, recipe, self.tied, engine, partial(self._inside, kept))
             sparse, model = solution.value.reshape(net.shape) * scale, None
             outcomes.append(solution.outcome)
-            if self.axis:
+            if self.tied.axes:
                 self.done += kept / 2
         else:
             sparse, model = data, behind
@@ -259,7 +255,7 @@ class _Run:
             with self.lock:
                 self.account.add(plane, value, self.factor**2)
                 self.outcomes += [*outcomes, outcome]
-            self._advance("deconvolution", 0.5 if self.axis else 1)
+            self._advance("deconvolution", 0.5 if self.tied.axes else 1)
 
     def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
         """Read the planes of a block and their background, in counts on the result's grid."""
@@ -284,7 +280,7 @@ class _Run:
 
     def _inside(self, planes: int, done: int, limit: int) -> None:
         """Report from within a block that is solved as a whole: its first stage counts for half of its planes."""
-        if self.axis:
+        if self.tied.axes:
             part = int(self.done + planes / 2 * done / limit)
             self.report(Progress("deconvolution", part, self.frames, self.unit))
 

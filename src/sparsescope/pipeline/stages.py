@@ -17,6 +17,7 @@ from ..solvers.landweber import Landweber
 from ..solvers.loop import Outcome, Solution, solve
 from ..solvers.richardson_lucy import RichardsonLucy
 from ..solvers.sparse_hessian import CertifiedHessian, PublishedHessian
+from .continuity import Continuity
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ def estimate_background(
 
 
 def sparse_stage(
-    block: Float32Array, recipe: Recipe, continuity: float, engine: Engine, on_step: Callable[[int, int], None]
+    block: Float32Array, recipe: Recipe, tied: Continuity, engine: Engine, on_step: Callable[[int, int], None]
 ) -> Solution:
-    """Sparse-Hessian stage of a YX plane or ZYX block whose maximum is about 1."""
-    terms = HessianTerms(float(recipe.fidelity), float(recipe.sparsity), continuity)
+    """Sparse-Hessian stage of a YX plane, a ZYX or TYX block or a TZYX window whose maximum is about 1."""
+    weights = (tied.z, tied.t) if block.ndim > 3 else (tied.z or tied.t, 0.0)
+    terms = HessianTerms(float(recipe.fidelity), float(recipe.sparsity), *weights)
     if recipe.tolerance is not None:
         return solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
     return solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)

@@ -115,7 +115,7 @@ def test_the_layers_add_the_phase_of_gibson_and_lanni_and_damp_evanescent_waves(
 def test_vectorial_detection_is_that_of_dipoles_of_all_directions_followed_ray_by_ray(
     sample: float, depth: float, aperture: float
 ) -> None:
-    """Far field of each dipole, Fresnel transmission outwards, refraction by the lens, sum over a disc of directions."""
+    """Far field of each dipole, Fresnel transmission outwards, refraction by the lens, sum over all directions."""
     one = scope(aperture, sample_index=sample, depth_um=depth)
     radius, stage = np.linspace(0, 0.5, 6), np.array([0.1 + depth, 0.4 + depth])
     rays = pupil(one, WAVE, 0.5, (stage[0], stage[1]))

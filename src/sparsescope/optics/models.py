@@ -21,6 +21,7 @@ from .vectorial import vectorial_terms
 
 PINHOLE_AIRY: Final = {kinds.CONFOCAL: 1.0, kinds.STED: 1.0, kinds.SPINNING_DISK: 1.0, kinds.AIRYSCAN: 1.25}
 """Diameter of the pinhole where it is not known."""
+LARGEST_DETECTOR_AIRY: Final = 4.0
 AIRY_UNIT: Final = 2 * 3.8317059702075125 / (2 * math.pi)
 """Diameter of the first dark ring in wavelengths over NA, 1.22."""
 
@@ -198,7 +199,7 @@ def sheet_width_um(scope: Microscope) -> float:
 def _sted(scope: Microscope, ndim: int) -> Model:
     confocal = _confocal(scope, ndim)
     wanted = scope.sted_fwhm_um
-    grid = Grid.reaching(1.5 * scope.emission_um() / scope.need("numerical_aperture"), confocal.cutoff)
+    grid = Grid.reaching(5 / confocal.cutoff, confocal.cutoff)
     line = confocal.intensity(grid, np.zeros(1))[:, 0]
     half = int(np.flatnonzero(line < line[0] / 2)[0])
     plain = 2 * float(
@@ -255,6 +256,11 @@ def _sim(scope: Microscope, ndim: int) -> Model:
 def _airyscan(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
     exc, em, _ = _excitation_um(scope)
     radius, notes = _pinhole_um(scope, em)
+    if (scope.pinhole_airy or 0) > LARGEST_DETECTOR_AIRY:
+        raise RecipeError(
+            f"pinhole_airy = {scope.pinhole_airy:g} is not allowed for airyscan: the detector is 1.25 Airy units wide, "
+            f"at most {LARGEST_DETECTOR_AIRY:g} (--pinhole-airy)"
+        )
     back = exc**2 / (exc**2 + em**2)
 
     def values(grid: Grid, stage: Doubles) -> Doubles:

@@ -103,12 +103,24 @@ def disc_integral(grid: Grid, inner: Grid, radius_um: float) -> csr_matrix:
         Where the convolution is wanted.
     radius_um : float
         Radius of the disc.
+
+    Notes
+    -----
+    Integral over s of the function at s times the length of the arc of radius s about the axis that lies in the disc
+    of radius a about r: 2 s arccos((r² + s² - a²) / (2 r s)), or 2 pi s where it is a whole circle. With
+    s = c - h cos u the roots at both ends are smooth.
     """
-    distance, angle, weight = disc_nodes(grid, radius_um)
-    apart = np.sqrt(
-        np.square(inner.radius_um[:, None]) + distance**2 - 2 * inner.radius_um[:, None] * distance * np.cos(angle)
-    )
-    return _matrix(grid, apart, np.broadcast_to(weight, apart.shape))
+    r = inner.radius_um[:, None]
+    at, weight = gauss_legendre(grid.points(radius_um))
+    core = np.maximum(radius_um - r, 0)  # circles about the axis that lie in the disc as a whole
+    first, first_weight = core * at, 2 * math.pi * core**2 * at * weight
+    at, weight = gauss_legendre(grid.points(2 * radius_um) + 8)
+    reach = np.minimum(radius_um, r)  # half the range of circles that the disc cuts
+    second = np.maximum(radius_um, r) - reach * np.cos(math.pi * at)
+    cut = (r**2 + second**2 - radius_um**2) / np.maximum(2 * r * second, 1e-30)
+    arc = 2 * second * np.arccos(np.clip(cut, -1, 1))
+    second_weight = arc * reach * math.pi * np.sin(math.pi * at) * weight
+    return _matrix(grid, np.hstack([first, second]), np.hstack([first_weight, second_weight]))
 
 
 def disc_nodes(grid: Grid, radius_um: float, slower: float = 1.0) -> tuple[Doubles, Doubles, Doubles]:

@@ -97,6 +97,13 @@ COMMANDS = {
         "Show the recipe of a result, write one, list presets.",
         "A recipe is a TOML file with every parameter. Edit it, then: sparsescope run FILE --recipe THIS.toml",
     ),
+    "psf": Command(
+        "sparsescope.cli.psf:app",
+        "COMMAND",
+        "Make a PSF from optics, distil one from beads, show one.",
+        """Each writes a TIFF with its sizes, where it came from and what to know of it, and a picture: planes, profiles
+        with their widths, transfer function.""",
+    ),
     "rerun": Command(
         "sparsescope.cli.rerun:rerun",
         "RESULT [OPTIONS]",

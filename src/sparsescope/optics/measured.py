@@ -193,15 +193,15 @@ def _finished(
 ) -> Distilled:
     """From the mean of the beads to the PSF and its account."""
     axes = AXES[-mean.values.ndim :]
-    values = denoised(mean.values, found.fwhm_px)
+    seen = support(mean.values, mean.noise, found.fwhm_px)
+    values = denoised(mean.values * seen, found.fwhm_px)
     raw = widths_px(values)
     _refuse_poor(mean, raw, axes, spacing)
     values, size_note = _without_bead(values, raw, axes, spacing, bead_diameter_um)
-    seen = mean.values
     if symmetric:
         sizes = [spacing.get(axis, 1.0) for axis in axes]
         values, seen = symmetrised(values, sizes), symmetrised(seen, sizes)
-    values = np.where(support(seen, mean.noise, raw), values, 0)
+    values = values * seen
     negative = float(-values[values < 0].sum() / values[values > 0].sum())
     values = cropped(np.maximum(values, 0))
     used = len(mean.used)

@@ -28,9 +28,11 @@ SATELLITE: Final = 0.15
 REACH: Final = 4.0
 TYPICAL: Final = 0.1
 """Spots from this part of the brightest on tell the scale."""
-LATERAL: Final = (4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5)
-AXIAL: Final = (3.0, 2.5, 2.0, 1.75, 1.5, 1.25)
+LATERAL: Final = (6.0, 5.0, 4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5)
+AXIAL: Final = (4.0, 3.0, 2.5, 2.0, 1.75, 1.5, 1.25)
 """Half-widths of the window around a bead that are tried, in FWHM, the largest first."""
+PLENTY: Final = (4.0, 3.0)
+"""Half-widths, lateral and axial, beyond which a larger window is not worth losing beads for."""
 MARGIN: Final = 2
 """Voxels around the window that are cut out too: they take the wrap-around of a Fourier shift."""
 CLEAR: Final = 0.75
@@ -259,16 +261,20 @@ def _clipped(volume: npt.NDArray[Any], bead: Bead, fwhm: Sequence[float], full_s
 
 
 def _window(beads: Sequence[Bead], fwhm: Sequence[float], shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the largest window that leaves at least half of the beads, and three where there are three."""
-    choices = [
-        _radius(lateral, axial, fwhm) for lateral in LATERAL for axial in (AXIAL if len(shape) == 3 else AXIAL[-1:])
-    ]
+    """Return the largest window that leaves enough beads: half of them up to `PLENTY`, nearly all beyond."""
+    choices = [(lateral, axial) for lateral in LATERAL for axial in (AXIAL if len(shape) == 3 else AXIAL[-1:])]
+    radii = [_radius(lateral, axial, fwhm) for lateral, axial in choices]
     counts = [
-        sum(not bead.problem and not _place(bead, beads, radius, fwhm, shape) for bead in beads) for radius in choices
+        sum(not bead.problem and not _place(bead, beads, radius, fwhm, shape) for bead in beads) for radius in radii
     ]
-    enough = min(counts[-1], max(3, math.ceil(counts[-1] / 2)))
-    fitting = [radius for radius, count in zip(choices, counts, strict=True) if count >= enough]
-    return max(fitting, key=lambda radius: float(np.prod([2 * r + 1 for r in radius])))
+    few = min(counts[-1], max(3, math.ceil(counts[-1] / 2)))
+    most = math.ceil(0.9 * counts[-1])
+    fitting = [
+        radius
+        for (lateral, axial), radius, count in zip(choices, radii, counts, strict=True)
+        if count >= (few if lateral <= PLENTY[0] and axial <= PLENTY[1] else most)
+    ]
+    return max(fitting, key=lambda radius: math.prod(2 * r + 1 for r in radius))
 
 
 def _radius(lateral: float, axial: float, fwhm: Sequence[float]) -> tuple[int, ...]:

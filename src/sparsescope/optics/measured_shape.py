@@ -137,8 +137,8 @@ def symmetrised(values: Doubles, spacing_um: Sequence[float]) -> Doubles:
     return np.asarray(turned.reshape(values.shape) / ANGLES)
 
 
-def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> npt.NDArray[np.bool_]:
-    """Return where a PSF stands above its noise.
+def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> Doubles:
+    """Return where a PSF stands above its noise, with soft edges.
 
     Parameters
     ----------
@@ -151,9 +151,10 @@ def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> npt.NDAr
 
     Returns
     -------
-    ndarray of bool
-        True where the PSF, smoothed by a Gaussian of 0.4 FWHM, exceeds four times the noise that is left, one voxel
-        around that, and everywhere within one FWHM of the middle.
+    ndarray of float64
+        1 where the PSF, smoothed by a Gaussian of 0.4 FWHM, exceeds four times the noise that is left, and everywhere
+        within one FWHM of the middle; falls to 0 over four voxels outside of that and, where this reaches the sides of
+        the array, before them: a step would ring through all frequencies.
     """
     blur = [0.4 * width * SIGMA_PER_FWHM for width in fwhm_px]
     impulse = np.zeros(values.shape)
@@ -162,7 +163,9 @@ def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> npt.NDAr
     seen = ndimage.gaussian_filter(values, blur, mode="constant") > SEEN * left
     grids = np.ogrid[tuple(slice(-(n // 2), n // 2 + 1) for n in values.shape)]
     near = sum((g / w) ** 2 for g, w in zip(grids, fwhm_px, strict=True)) <= 1
-    return np.asarray(ndimage.binary_dilation(seen) | near)
+    grown = ndimage.binary_dilation(seen | near, iterations=2)
+    soft = ndimage.gaussian_filter(grown.astype(np.float64), 1.0, mode="constant", radius=2)
+    return np.asarray(soft)
 
 
 def cropped(values: Doubles) -> Doubles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,15 @@ def read_psf(
     'a Gaussian'
     """
     image = read_stack(path, axes=axes, pixel_size_um=pixel_size_um, z_step_um=z_step_um, series=series)
+    return psf_of(image, channel)
+
+
+def psf_of(image: Image, channel: int | None = None) -> Psf:
+    """Return the PSF that an image holds, with the source and the notes that it tells."""
     values, sizes = one_volume(image, channel, "the PSF")
     told = image.meta.get("provenance") or {}
     source = told.get("psf_source") if isinstance(told, Mapping) else None
-    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - a name may be of another system's making
+    name = Path(str(image.meta.get("path", "an image"))).name
     psf = as_psf(values, source=str(source) if source else f"read from {name}")
     notes = told.get("notes") if source else None
     before = tuple(map(str, notes)) if isinstance(notes, list) else tuple(image.meta.get("notes", ()))

@@ -21,6 +21,8 @@ DARKEST: Final = 1e-4
 """Black in the pictures of the transfer function, whose scale is logarithmic."""
 COLOURS: Final = {"x": "#0072B2", "y": "#D55E00", "z": "#009E73"}
 """Told apart by everyone (Okabe & Ito, 2008)."""
+STYLES: Final = {"x": "-", "y": "--", "z": "-"}
+"""Lines of x and y often lie on each other."""
 DPI: Final = 110
 
 
@@ -93,6 +95,7 @@ def _plane(axes: Any, psf: Psf, names: str) -> None:
     axes.set_title(f"{names[1]}{names[0]}, square root of the values", fontsize=9)
     axes.set_xlabel(f"{names[1]} ({unit})")
     axes.set_ylabel(f"{names[0]} ({unit})")
+    axes.locator_params(axis="x", nbins=3 if reach[1] < 0.5 * reach[0] else 6)
 
 
 def _profiles(axes: Any, psf: Psf, names: str) -> None:
@@ -105,7 +108,9 @@ def _profiles(axes: Any, psf: Psf, names: str) -> None:
         said = "not reached" if width is None else f"{width * sizes[name]:.3g} {unit}"
         if width is not None and unit == "µm":
             said += f" = {width:.3g} px"
-        axes.plot(place, values, "o-", markersize=3, color=COLOURS[name], label=f"{name}: FWHM {said}")
+        axes.plot(
+            place, values, STYLES[name], marker="o", markersize=3, color=COLOURS[name], label=f"{name}: FWHM {said}"
+        )
     axes.axhline(0.5, color="0.6", linewidth=0.8)
     axes.set_ylim(-0.03, 1.13)
     axes.set_title(f"profile along {' and '.join(names)}", fontsize=9)
@@ -133,10 +138,16 @@ def _transfer_lines(axes: Any, psf: Psf, cutoff_per_um: float | None) -> None:
         frequency, modulus = otf_line(psf if unit == "µm" else psf.replace(spacing_um={}), name)
         end = otf_end(psf if unit == "µm" else psf.replace(spacing_um={}), name)
         said = f"{100 * LEVEL:g} % at {end:.3g}" if end is not None else f"above {100 * LEVEL:g} %"
-        axes.plot(frequency, np.maximum(modulus, DARKEST), color=COLOURS[name], label=f"k{name}: {said}")
+        axes.plot(
+            frequency,
+            np.maximum(modulus, DARKEST),
+            color=COLOURS[name],
+            linestyle=STYLES[name],
+            label=f"k{name}: {said}",
+        )
     axes.axhline(LEVEL, color="0.6", linewidth=0.8)
     if cutoff_per_um is not None and unit == "µm":
-        axes.axvline(cutoff_per_um, color="0.3", linestyle="--", label=f"2 NA/λ = {cutoff_per_um:.3g}")
+        axes.axvline(cutoff_per_um, color="0.3", linestyle="--", label=f"detection, 2 NA/λ = {cutoff_per_um:.3g}")
     axes.set_yscale("log")
     axes.set_ylim(DARKEST, 1.5)
     axes.set_title("transfer function", fontsize=9)

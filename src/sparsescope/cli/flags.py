@@ -80,6 +80,9 @@ class Writing:
     ----------
     out : Path, optional
         Folder for the results, made when it is missing; without it they go beside the input.
+    format : str
+        How to write results: ome-tiff; imagej (hyperstack for Fiji); ome-zarr (a folder with a pyramid, version 0.5);
+        or ome-zarr-0.4 for programs that read no Zarr 3 yet.
     dtype : str
         Numbers in the result: float32; uint16; or same as the input. What is rounded or clipped is stated.
     overwrite : bool
@@ -87,10 +90,11 @@ class Writing:
     skip_existing : bool
         Leave out inputs whose result exists: goes on with a batch.
     save_background : bool
-        Write the subtracted background too, as <stem>_background.ome.tif.
+        Write the subtracted background too, as <stem>_background.
     """
 
     out: Annotated[Path | None, Parameter(group=OUTPUT, alias="-o")] = None
+    format: Annotated[Literal["ome-tiff", "imagej", "ome-zarr", "ome-zarr-0.4"], Parameter(group=OUTPUT)] = "ome-tiff"
     dtype: Annotated[Literal["float32", "uint16", "same"], Parameter(group=OUTPUT)] = "float32"
     overwrite: Annotated[bool, Parameter(group=OUTPUT)] = False
     skip_existing: Annotated[bool, Parameter(group=OUTPUT)] = False

@@ -13,7 +13,7 @@ from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK
 from .files import collect
-from .flags import METHOD, OUTPUT, READING, SAME, START, Method, Reading, Start, recipe_of
+from .flags import INPUT, METHOD, OUTPUT, READING, SAME, START, Method, Reading, Start, recipe_of
 
 if TYPE_CHECKING:
     from ..image import Image
@@ -27,6 +27,7 @@ def info(
     reading: Annotated[Reading, SAME] = READING,
     start: Annotated[Start, SAME] = START,
     method: Annotated[Method, SAME] = METHOD,
+    stack: Annotated[bool, Parameter(group=INPUT)] = False,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
     """Say what files hold and which numbers run would use.
@@ -34,14 +35,16 @@ def info(
     Parameters
     ----------
     files
-        TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
+        Images (TIFF, LSM, OME-Zarr, ND2, CZI, LIF, OIB, MRC), folders of them, or patterns such as 'data/*.tif'.
+    stack
+        Take each folder or pattern as one image: TIFF files of one plane, joined by t, z and c in their names.
     json
         Print one JSON document on stdout instead of the tables.
     """
     from ..report.survey import survey
 
     settings, origins = recipe_of(method, start)
-    found = collect(files)
+    found = collect(files, stack=stack)
 
     def one(path: Path) -> dict[str, Any]:
         image = reading.read(path)

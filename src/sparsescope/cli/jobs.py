@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recipe import Recipe
-from .files import BACKGROUND, RESULT
+from .files import background_end, result_end
 from .flags import Reading, Writing
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Job:
     @property
     def background_target(self) -> Path:
         """Where the subtracted background goes."""
-        return self.target.with_name(self.target.name.removesuffix(RESULT) + BACKGROUND)
+        format = self.writing.format
+        return self.target.with_name(self.target.name.removesuffix(result_end(format)) + background_end(format))
 
 
 @dataclass(frozen=True)

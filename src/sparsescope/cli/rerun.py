@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..recipe import Recipe
 from . import say, show
 from .batch import print_documents
-from .files import RESULT, make_folder, stem
+from .files import is_there, make_folder, result_end, stem
 from .flags import INPUT, OUTPUT, Reading, Writing
 from .jobs import Job
 from .work import work
@@ -35,7 +35,7 @@ def rerun(
 ) -> int:
     """Repeat a result with the recipe and the settings written inside it, and say whether the pixels are the same.
 
-    Writes <stem>_rerun_sparse.ome.tif beside the result, or into --out.
+    Writes <stem>_rerun_sparse.ome.tif (OME-Zarr for OME-Zarr) beside the result, or into --out.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def rerun(
     recipe = Recipe.from_toml(recorded["recipe"])
     folder = result.parent if out is None else out
     make_folder(folder)
-    target = folder / f"{stem(result).removesuffix('_sparse')}_rerun{RESULT}"
-    writing = Writing(out=out, overwrite=overwrite)
+    writing = Writing(out=out, overwrite=overwrite, format="ome-zarr" if result.is_dir() else "ome-tiff")
+    target = folder / f"{stem(result).removesuffix('_sparse')}_rerun{result_end(writing.format)}"
     origins = dict.fromkeys(recipe.given, "recipe")
     reading = Reading(**recorded.get("reading", {}))
     job = Job(file, target, recipe, origins, reading, writing, str(before.dtype), quiet=quiet, silent=json)
@@ -91,7 +91,7 @@ def find_input(result: Path, recorded: Mapping[str, Any], source: Path | None) -
 
     written = Path(str(recorded.get("input", "")))
     candidates = [source] if source is not None else [written, result.parent / written.name]
-    file = next((path for path in candidates if path.is_file()), None)
+    file = next((path for path in candidates if path.name and is_there(path)), None)
     if file is None:
         raise InputError(f"the input {source or written} is not there: say where it is with --input FILE")
     notes = []

@@ -11,7 +11,7 @@ from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK, UsageError
 from .files import collect, make_folder, targets
-from .flags import METHOD, OUTPUT, READING, SAME, START, WRITING, Method, Reading, Start, Writing, recipe_of
+from .flags import INPUT, METHOD, OUTPUT, READING, SAME, START, WRITING, Method, Reading, Start, Writing, recipe_of
 from .jobs import Job
 from .work import work
 
@@ -22,16 +22,19 @@ def run(
     start: Annotated[Start, SAME] = START,
     method: Annotated[Method, SAME] = METHOD,
     writing: Annotated[Writing, SAME] = WRITING,
+    stack: Annotated[bool, Parameter(group=INPUT)] = False,
     threads: Annotated[int | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
     quiet: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
-    """Deconvolve images and write <stem>_sparse.ome.tif beside each, or into a folder.
+    """Deconvolve images and write <stem>_sparse.ome.tif (or as --format says) beside each, or into a folder.
 
     Parameters
     ----------
     files
-        TIFF, OME-TIFF, ImageJ and LSM files, folders of them, or patterns such as 'data/*.tif'.
+        Images (TIFF, LSM, OME-Zarr, ND2, CZI, LIF, OIB, MRC), folders of them, or patterns such as 'data/*.tif'.
+    stack
+        Take each folder or pattern as one image: TIFF files of one plane, joined by t, z and c in their names.
     threads
         Threads to compute with. [default: all cores]
     json
@@ -44,8 +47,8 @@ def run(
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: allowed is a whole number from 1")
     settings, origins = recipe_of(method, start)
-    found = collect(files)
-    places = targets(found.files, writing.out)
+    found = collect(files, stack=stack)
+    places = targets(found.files, writing.out, writing.format)
     if writing.out is not None:
         make_folder(writing.out)
     skipped = [path for path, place in places.items() if writing.skip_existing and place.exists()]

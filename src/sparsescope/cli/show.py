@@ -77,11 +77,13 @@ def notes(texts: Iterator[str] | tuple[str, ...] | list[str]) -> None:
 
 def finish(done: Done) -> None:
     """Print what a run gave: engine and time, notes, files."""
+    from ..io.container import stored_bytes
+
     result = done.result
     say.table([("engine", say.plain(result.engine), say.duration(result.seconds))])
     notes([*done.notes])
     for path in done.written:
-        say.line(f"  {say.plain(path)}   {say.size(path.stat().st_size)}", style="green")
+        say.line(f"  {say.plain(path)}   {say.size(stored_bytes(path))}", style="green")
 
 
 def as_document(done: Done) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .facts import Facts
 from .guard import explained, opening
 from .lazy import lazy_array, read_later, stamp
 
-SHOWN = 20
+SHOWN = 12
 """Images of a file that a message lists."""
 
 
@@ -168,8 +168,8 @@ def _choose(name: str, choices: Sequence[_Choice], wanted: int | None) -> int:
     """Return the number of the image that is wanted; one of several is never guessed."""
     if not choices:
         raise InputError(f"{name} holds no image that can be read. Re-export it as OME-TIFF")
-    listing = "; ".join(f"{i}: {one.said()}" for i, one in enumerate(choices[:SHOWN]))
-    listing += "; …" if len(choices) > SHOWN else ""
+    said = [f"{i}: {one.said()}" for i, one in enumerate(choices)]
+    listing = "; ".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], "…", said[-1]])
     if wanted is None and len(choices) > 1:
         raise InputError(
             f"{name} holds {len(choices)} images: add --series N (in Python series=N) with the number of one of them "
@@ -180,7 +180,7 @@ def _choose(name: str, choices: Sequence[_Choice], wanted: int | None) -> int:
     return wanted or 0
 
 
-def stored_bytes(path: Path, enough: int = 0) -> int:
+def stored_bytes(path: Path, enough: float = math.inf) -> int:
     """Return the bytes of a file, or of all files in a folder; counting ends where the claim is covered anyway."""
     if path.is_file():
         return path.stat().st_size

@@ -126,7 +126,7 @@ def _chosen_half(
     depth = 0
     if "z" in voxel:
         reach = AXIAL_WIDTHS * axial_width_um(scope, model, focus_um)
-        depth = max(math.ceil(reach / voxel["z"]), 2)
+        depth = math.ceil(reach / voxel["z"])
         if depth > LARGEST_HALF:
             depth = LARGEST_HALF
             notes.append(

@@ -87,8 +87,8 @@ def average(
     averaged with the weight of its brightness (its photons), limited, values far from the others' left out.
     """
     windows = [_window(volume, bead, radius_px) for bead in beads]
-    grounds = [_background(window) for window in windows]
-    lit = [window - ground[0] for window, ground in zip(windows, grounds, strict=True)]
+    grounds = [background(window) for window in windows]
+    lit = [window - ground.level for window, ground in zip(windows, grounds, strict=True)]
     spectra = [fft.fftn(window) for window in lit]
     shifts = [centroid_px(window, fwhm_px) for window in lit]
     whole = lit[0].shape
@@ -103,7 +103,7 @@ def average(
         typical = _shifted(fft.fftn(typical), typical_shift)
         for i in good:
             shifts[i] = shifts[i] + _offset(fft.fftn(centred[i]), fft.fftn(typical * _ellipsoid(whole, fwhm_px, 2.0)))
-        lacking = _lack(centred, typical, {i: grounds[i][1] for i in good}, fwhm_px)
+        lacking = _lack(centred, typical, {i: grounds[i].noise for i in good}, fwhm_px)
         worst = _worst(lacking)
         for i in worst:
             judged[i] = judged[i].rejected("unlike the others")
@@ -111,15 +111,15 @@ def average(
     mean = _mean({i: _shifted(spectra[i], shifts[i]) for i in good}, core)
     mean = _shifted(fft.fftn(mean), centroid_px(mean, fwhm_px))
     inner = mean[tuple(slice(MARGIN, -MARGIN) for _ in radius_px)]
-    level, noise = _background(inner)
-    values = inner - level
+    rest = background(inner)
+    values = inner - rest.level
     final = [_correlation(_shifted(spectra[i], shifts[i]), mean, fwhm_px) for i in good]
     return Average(
         values / values.max(),
-        noise / float(values.max()),
+        rest.noise / float(values.max()),
         tuple(judged),
         tuple(final),
-        float(np.median([ground[0] for ground in grounds])),
+        float(np.median([ground.level.mean() for ground in grounds])),
     )
 
 
@@ -165,20 +165,51 @@ def _window(volume: npt.NDArray[Any], bead: Bead, radius_px: Sequence[int]) -> D
     return np.asarray(volume[part], np.float64)
 
 
-def _background(window: Doubles) -> tuple[float, float]:
-    """Mean and standard deviation of the sides of a window (not its first and last planes), far values left out."""
-    sides = np.ones(window.shape, bool)
-    thick = [max(1, n // 12) for n in window.shape[-2:]]
-    sides[..., thick[0] : -thick[0], thick[1] : -thick[1]] = False
-    values = window[sides]
-    kept = values
+@dataclass(frozen=True)
+class Ground:
+    """What lies under a bead.
+
+    Attributes
+    ----------
+    level : ndarray of float64, (Y, X)
+        A plane through the sides of the window.
+    noise : float
+        Standard deviation of one voxel there.
+    """
+
+    level: Doubles
+    noise: float
+
+
+def background(window: Doubles) -> Ground:
+    """Fit a slanted plane to the sides of a window (not its first and last planes), far values left out.
+
+    Examples
+    --------
+    >>> slanted = np.tile(np.arange(9.0), (9, 1)) + 100
+    >>> bool(np.allclose(background(slanted).level, slanted))
+    True
+    """
+    rows, columns = window.shape[-2:]
+    sides = np.ones((rows, columns), bool)
+    thick = max(1, rows // 12), max(1, columns // 12)
+    sides[thick[0] : -thick[0], thick[1] : -thick[1]] = False
+    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    terms = np.stack([np.ones_like(y), y, x], axis=-1)
+    values = window.reshape(-1, rows, columns)[:, sides]
+    design = np.broadcast_to(terms[sides], (len(values), *terms[sides].shape)).reshape(-1, 3)
+    values = values.ravel()
+    kept = np.ones(len(values), bool)
     for _ in range(8):
-        centre, spread = float(kept.mean()), float(kept.std())
-        inside = values[np.abs(values - centre) <= 3.5 * spread] if spread > 0 else values
-        if len(inside) == len(kept):
+        some = design[kept]
+        slant = np.linalg.solve(some.T @ some, some.T @ values[kept])
+        rest = values - design @ slant
+        spread = float(rest[kept].std())
+        inside = np.abs(rest) <= 3.5 * spread
+        if spread == 0 or inside.sum() == kept.sum():
             break
         kept = inside
-    return float(kept.mean()), float(kept.std())
+    return Ground(np.asarray(terms @ slant), spread)
 
 
 def _ellipsoid(shape: Sequence[int], fwhm_px: Sequence[float], radius: float) -> npt.NDArray[np.bool_]:

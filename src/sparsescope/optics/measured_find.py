@@ -26,6 +26,8 @@ average by 0.4 %; dimmer beads are left out."""
 SATELLITE: Final = 0.15
 """Spots dimmer than this part of a bead within `REACH` of it are its own rings and tails."""
 REACH: Final = 4.0
+SCALES: Final = (2.5, 5.0, 10.0)
+"""Widths in voxels that are tried where the autocorrelation does not lead to a bead."""
 TYPICAL: Final = 0.1
 """Spots from this part of the brightest on tell the scale."""
 LATERAL: Final = (6.0, 5.0, 4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5)
@@ -37,8 +39,10 @@ MARGIN: Final = 2
 """Voxels around the window that are cut out too: they take the wrap-around of a Fourier shift."""
 CLEAR: Final = 0.75
 """The centre of a neighbour is at least so many FWHM outside the window."""
-SCALE_VOXELS: Final = 2**25
-"""Of larger stacks, the scale is read from a part."""
+SCALE_VOXELS: Final = 2**22
+"""Of larger images, the scale is read from the part of the largest variance …"""
+SCALE_SIDE: Final = 256
+"""… of so many rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,19 @@ def find_beads(volume: npt.NDArray[Any], *, full_scale: float | None = None) -> 
     deviation of what is left.
     """
     values = np.asarray(volume, np.float32)
-    fwhm = _scale(values)
+    beads, fwhm = _at_scale(values, _scale(values))
+    if not any(bead.signal_to_noise >= PRECISE for bead in beads):
+        tried = [(beads, fwhm), *(_at_scale(values, (width,) * values.ndim) for width in SCALES)]
+        beads, fwhm = max(tried, key=lambda one: max((bead.signal_to_noise for bead in one[0]), default=0.0))
+    judged = _without_saturated(volume, beads, fwhm, full_scale)
+    judged = [bead.rejected("too dim") if bead.signal_to_noise < PRECISE else bead for bead in judged]
+    radius = _window(judged, fwhm, values.shape)
+    cut = [bead.rejected(_place(bead, judged, radius, fwhm, values.shape)) for bead in judged]
+    return Found(tuple(cut), fwhm, radius)
+
+
+def _at_scale(values: Floats, fwhm: tuple[float, ...]) -> tuple[list[Bead], tuple[float, ...]]:
+    """Return the spots, and their width, that a first guess of the width leads to."""
     beads: list[Bead] = []
     for _ in range(3):
         beads = _spots(values, fwhm)
@@ -122,11 +138,7 @@ def find_beads(volume: npt.NDArray[Any], *, full_scale: float | None = None) -> 
         if all(abs(new / old - 1) < 0.2 for new, old in zip(measured, fwhm, strict=True)):
             break
         fwhm = measured
-    judged = [_clipped(volume, bead, fwhm, full_scale) for bead in beads]
-    judged = [bead.rejected("too dim") if bead.signal_to_noise < PRECISE else bead for bead in judged]
-    radius = _window(judged, fwhm, values.shape)
-    cut = [bead.rejected(_place(bead, judged, radius, fwhm, values.shape)) for bead in judged]
-    return Found(tuple(cut), fwhm, radius)
+    return beads, fwhm
 
 
 def widths_px(values: npt.NDArray[Any]) -> tuple[float, ...]:
@@ -149,11 +161,12 @@ def _scale(values: Floats) -> tuple[float, ...]:
     """Width of the spots along each axis in voxels, from the autocorrelation: that of a Gaussian is sqrt 2 wider."""
     part = values
     if values.size > SCALE_VOXELS:
-        side = 512
+        side = SCALE_SIDE
         corners = [(y, x) for y in range(0, values.shape[-2], side) for x in range(0, values.shape[-1], side)]
         y, x = max(corners, key=lambda at: float(np.var(values[..., at[0] : at[0] + side, at[1] : at[1] + side])))
         part = values[..., y : y + side, x : x + side]
-    centred = part - np.median(part)
+    far = [0.0] * (part.ndim - 2) + [max(part.shape[-2:]) / 12] * 2
+    centred = part - ndimage.gaussian_filter(part, far, mode="nearest")  # uneven background has a wide correlation
     shape = [fft.next_fast_len(2 * n, real=True) for n in part.shape]
     correlation = fft.irfftn(np.square(np.abs(fft.rfftn(centred, shape))), shape)
     return tuple(_lag(np.moveaxis(correlation, axis, 0), n) for axis, n in enumerate(part.shape))
@@ -182,9 +195,10 @@ def _spots(values: Floats, fwhm: Sequence[float]) -> list[Bead]:
     if not level > 0:
         return []
     size = [2 * max(1, round(width / 2)) + 1 for width in fwhm]
-    labels, count = ndimage.label((ndimage.maximum_filter(passed, size, mode="nearest") == passed) & (passed > level))
-    places = ndimage.center_of_mass(labels > 0, labels, range(1, count + 1)) if count else []
-    spots = [_refined(passed, [round(p) for p in place], noise) for place in places]
+    peaks = (ndimage.maximum_filter(passed, size, mode="nearest") == passed) & (passed > level)
+    labels, _ = ndimage.label(peaks)
+    _, first = np.unique(labels[peaks], return_index=True)  # of equal neighbours, one
+    spots = [_refined(passed, [int(i) for i in place], noise) for place in np.argwhere(peaks)[first]]
     spots = [spot for spot in spots if spot.signal_to_noise >= PRECISE or not _at_border(spot, fwhm, values.shape)]
     spots.sort(key=lambda spot: -spot.peak)
     kept: list[Bead] = []
@@ -244,20 +258,24 @@ def _typical_width(values: Floats, beads: Sequence[Bead], fwhm: Sequence[float])
     return tuple(old if math.isnan(new) else float(max(new, 1.0)) for new, old in zip(usual, fwhm, strict=True))
 
 
-def _clipped(volume: npt.NDArray[Any], bead: Bead, fwhm: Sequence[float], full_scale: float | None) -> Bead:
-    """Say where the detector was at its end: at full scale, or a plateau of equal values at the top."""
-    core = volume[_box(bead.position_px, fwhm, volume.shape)]
-    most = full_scale
-    if most is None and np.issubdtype(volume.dtype, np.integer):
+def _without_saturated(
+    volume: npt.NDArray[Any], beads: Sequence[Bead], fwhm: Sequence[float], full_scale: float | None
+) -> list[Bead]:
+    """Reject beads at which the detector was at its end: at full scale, or where one bead has a plateau at the top."""
+    most = math.inf if full_scale is None else full_scale
+    if full_scale is None and np.issubdtype(volume.dtype, np.integer):
         most = float(np.iinfo(volume.dtype).max)
-    top = float(core.max())
-    if most is not None and top >= most:
-        return bead.rejected("saturated")
-    near = 0.03 * (top - float(core.min()))
-    fine = near >= 3 or not np.issubdtype(volume.dtype, np.integer)  # counts of few steps have plateaus by nature
-    plateau = int((core == top).sum())
-    below = int(((core >= top - near) & (core < top)).sum())
-    return bead.rejected("saturated") if fine and plateau >= max(4, 2 * below) else bead
+    tops = []
+    for bead in beads:
+        core = volume[_box(bead.position_px, fwhm, volume.shape)]
+        top = float(core.max())
+        tops.append(top)
+        near = 0.03 * (top - float(core.min()))
+        fine = near >= 3 or not np.issubdtype(volume.dtype, np.integer)  # counts of few steps have plateaus by nature
+        plateau, below = int((core == top).sum()), int(((core >= top - near) & (core < top)).sum())
+        if fine and plateau >= max(4, 2 * below):
+            most = min(most, top)
+    return [bead.rejected("saturated") if top >= most else bead for bead, top in zip(beads, tops, strict=True)]
 
 
 def _window(beads: Sequence[Bead], fwhm: Sequence[float], shape: Sequence[int]) -> tuple[int, ...]:

@@ -152,9 +152,9 @@ def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> Doubles:
     Returns
     -------
     ndarray of float64
-        1 where the PSF, smoothed by a Gaussian of 0.4 FWHM, exceeds four times the noise that is left, and everywhere
-        within one FWHM of the middle; falls to 0 over four voxels outside of that and, where this reaches the sides of
-        the array, before them: a step would ring through all frequencies.
+        1 where the PSF, smoothed by a Gaussian of 0.4 FWHM, exceeds four times the noise that is left, without islands
+        far from the rest, and everywhere within one FWHM of the middle. Falls to 0 over four voxels outside of that
+        and, where this reaches the sides of the array, before them: a step would ring through all frequencies.
     """
     blur = [0.4 * width * SIGMA_PER_FWHM for width in fwhm_px]
     impulse = np.zeros(values.shape)
@@ -162,8 +162,9 @@ def support(values: Doubles, noise: float, fwhm_px: Sequence[float]) -> Doubles:
     left = noise * math.sqrt(float(np.square(ndimage.gaussian_filter(impulse, blur)).sum()))
     seen = ndimage.gaussian_filter(values, blur, mode="constant") > SEEN * left
     grids = np.ogrid[tuple(slice(-(n // 2), n // 2 + 1) for n in values.shape)]
-    near = sum((g / w) ** 2 for g, w in zip(grids, fwhm_px, strict=True)) <= 1
-    grown = ndimage.binary_dilation(seen | near, iterations=2)
+    seen |= sum((g / w) ** 2 for g, w in zip(grids, fwhm_px, strict=True)) <= 1
+    islands, _ = ndimage.label(ndimage.binary_dilation(seen, iterations=max(1, round(0.3 * min(fwhm_px)))))
+    grown = ndimage.binary_dilation(seen & (islands == islands[tuple(n // 2 for n in values.shape)]), iterations=2)
     soft = ndimage.gaussian_filter(grown.astype(np.float64), 1.0, mode="constant", radius=2)
     return np.asarray(soft)
 

@@ -220,3 +220,41 @@ def test_physical_weights_without_sizes_are_refused_with_the_flag(spacing: dict[
         ss.plan(image("ZYX", (5, 20, 22), **spacing), recipe)
     ss.plan(image("TYX", (5, 20, 22), **spacing), recipe)
     ss.plan(image("ZYX", (5, 20, 22), **spacing), recipe.replace(continuity=0))
+
+
+def still(**sizes: int) -> ss.Image:
+    """Dim structure that is the same in every plane and frame: it is best tied along both."""
+    plane = counts((48, 50), seed=3, peak=30, behind=2)
+    data = np.random.default_rng(0).poisson(np.broadcast_to(plane, (*sizes.values(), 48, 50)))
+    return ss.as_image(data.astype(np.uint16), "".join(sizes) + "YX", pixel_size_um=0.1, z_step_um=0.3)
+
+
+FIXED = Recipe(
+    background="none", fidelity=100, sparsity=1, sparse_iterations=60, deconvolution_iterations=3, resolution_um=0.3
+)
+
+
+def test_open_weights_of_a_movie_of_stacks_are_both_chosen_from_it() -> None:
+    made = ss.plan(still(T=5, Z=3), FIXED)
+    assert made.axis == "TZ"
+    assert made.recipe.continuity_t > 0
+    assert made.sources["continuity"] == made.sources["continuity_t"] == "auto"
+    fixed = ss.plan(still(T=5, Z=3), FIXED.replace(continuity=0.3))
+    assert (fixed.recipe.continuity_t, fixed.sources["continuity_t"]) == (0.0, "default")
+    given_t = ss.plan(still(T=5, Z=3), FIXED.replace(continuity_t=0.2), origins={"continuity_t": "flag"})
+    assert (given_t.recipe.continuity_t, given_t.sources["continuity_t"]) == (0.2, "flag")
+    assert given_t.sources["continuity"] == "auto"
+
+
+def test_a_movie_of_stacks_of_one_plane_is_tied_along_t() -> None:
+    made = ss.plan(still(T=5, Z=1), FIXED)
+    movie = ss.plan(still(T=5), FIXED)
+    assert (made.axis, made.recipe.continuity) == ("T", 0.0)
+    assert made.recipe.continuity_t == movie.recipe.continuity > 0
+
+
+def test_open_physical_weights_are_the_same_choice_in_other_units() -> None:
+    published, physical = (ss.plan(still(Z=5), FIXED.replace(z_weighting=w)) for w in ("published", "physical"))
+    assert published.recipe.continuity > 0
+    assert physical.recipe.continuity == pytest.approx(9 * published.recipe.continuity)
+    assert continuity_of(still(Z=5), physical.recipe).z == pytest.approx(published.recipe.continuity)

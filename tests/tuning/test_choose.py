@@ -120,6 +120,27 @@ def test_a_still_movie_is_tied_together_and_a_fast_one_is_not() -> None:
     assert float(chosen(moving, axis="T").values["continuity"]) == 0
 
 
+def stacks(photons: float, shift: int) -> np.ndarray:
+    """Movie of stacks, shape (5, 3, 96, 96), whose structure fades along z and moves by `shift` pixels per frame."""
+    fade = (0.6, 1.0, 0.6)
+    return np.stack(
+        [
+            np.stack([np.roll(frame(photons * fade[z], seed=10 * t + z, side=96), shift * t, axis=1) for z in range(3)])
+            for t in range(5)
+        ]
+    )
+
+
+def test_a_still_movie_of_stacks_is_tied_along_t_and_one_that_moves_is_not() -> None:
+    for photons, shift in ((30, 0), (300, 4)):
+        movie = stacks(photons, shift)
+        fixed = {"background": "flat", "fidelity": 60.0, "sparsity": 0.2, "deconvolution_iterations": 7}
+        choice = chosen(movie[2], axis="Z", frames=movie, fixed=fixed)
+        assert (float(choice.values["continuity_t"]) > 0) is (shift == 0)
+        assert {point.continuity_t for point in choice.curve} == {0.0, 0.1, 0.3, 1.0}
+        assert any("one by one" in note for note in choice.notes) is (shift != 0)
+
+
 def test_equal_rings_of_one_and_a_tenth_keep_their_ratio() -> None:
     side = 128
     y, x = np.mgrid[: 4 * side, : 4 * side] / 4

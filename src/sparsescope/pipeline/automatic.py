@@ -11,6 +11,7 @@ from ..image import Image
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe
 from ..tuning import Choice, Request, choose
 from .blocks import Index, Planes
+from .continuity import MIN_STACK, z_factor
 from .stages import Levels, estimate_background, has_sparse_stage
 
 CHOSEN = ("background", "fidelity", "sparsity", "continuity", "deconvolution_iterations")
@@ -21,6 +22,12 @@ SMALLEST = 32
 
 NEIGHBOURS = 4
 """Planes on either side that are looked at for the continuity along z or t."""
+
+NEIGHBOURS_TZ = {"T": 2, "Z": 1}
+"""Time points and planes on either side that are looked at for the continuity along t of movies of stacks."""
+
+MOST_CONTINUITY = 1000.0
+"""Largest continuity that a recipe holds."""
 
 SAMPLED = 9
 """Planes of a stack among which the one with most structure is looked for."""
@@ -46,8 +53,10 @@ def automatic(
         return {}, None, []
     if min(image.sizes["Y"], image.sizes["X"]) < SMALLEST:
         return defaults, None, [f"fewer than {SMALLEST} pixels along a side are too few to choose from: defaults taken"]
-    axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= 3), None)
-    planes = _neighbourhood(Planes(image, channel, recipe.hot_pixels), image, axis)
+    axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= MIN_STACK), None)
+    source = Planes(image, channel, recipe.hot_pixels)
+    where = _place(source, image, axis)
+    planes = _neighbourhood(source, image, axis, where)
     if np.ptp(planes[len(planes) // 2]) == 0:
         return defaults, None, ["the image is constant: there is nothing to choose from, defaults taken"]
     levels = Levels(float(planes.max()), float(planes.mean()))
@@ -57,13 +66,26 @@ def automatic(
         found = estimate_background(plane, recipe.replace(background=mode), levels, width)
         return np.zeros_like(plane) if found is None else found
 
+    open_t = recipe.continuity == recipe.continuity_t == "auto" and has_sparse_stage(recipe)
+    factor = z_factor(image, recipe) if axis == "Z" and has_sparse_stage(recipe) else 1.0
+    fixed = _fixed(recipe)
+    if "continuity" in fixed:
+        fixed["continuity"] *= factor
     request = Request(
-        planes, width, _fixed(recipe), axis if "continuity" in still_open else None, recipe.intent,
+        planes, width, fixed, axis if "continuity" in still_open else None, recipe.intent,
         int(DEFAULTS["sparse_iterations"]) if recipe.sparse_iterations == "auto" else int(recipe.sparse_iterations),
         recipe.deconvolution,
+        _stacks(source, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
     )  # fmt: skip
     choice = choose(request, engine, behind)
-    return {name: choice.values[name] for name in still_open}, choice, list(choice.notes)
+    found = {name: choice.values[name] for name in still_open}
+    if "continuity_t" in choice.values:
+        found["continuity_t"] = choice.values["continuity_t"]
+    elif axis == "T" and "Z" in image.axes and open_t:
+        found |= {"continuity": 0.0, "continuity_t": choice.values["continuity"]}
+    if axis == "Z" and "continuity" in found:
+        found["continuity"] = min(float(found["continuity"]) / factor, MOST_CONTINUITY)
+    return found, choice, list(choice.notes)
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:
@@ -76,15 +98,32 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
     return fixed
 
 
-def _neighbourhood(planes: Planes, image: Image, axis: str | None) -> Float32Array:
-    """Read the plane with most structure of the middle time point, with its neighbours along `axis`."""
+def _place(planes: Planes, image: Image, axis: str | None) -> Index:
+    """Return the plane with most structure of the middle time point."""
     where: Index = {a: image.sizes[a] // 2 for a in planes.axes}
-    if axis is None:
-        return planes.read(where)[0][None]
-    length = image.sizes[axis]
     if axis == "Z":
+        length = image.sizes["Z"]
         sample = sorted({round(i) for i in np.linspace(0, length - 1, min(SAMPLED, length))})
         where["Z"] = max(sample, key=lambda z: float(planes.read({**where, "Z": z})[0].std()))
-    half = min(NEIGHBOURS, (length - 1) // 2)
+    return where
+
+
+def _around(where: Index, image: Image, axis: str, neighbours: int) -> range:
+    """Return indices along an axis, as many as are wanted on both sides; the window moves inwards at the ends."""
+    length = image.sizes[axis]
+    half = min(neighbours, (length - 1) // 2)
     middle = min(max(where[axis], half), length - 1 - half)
-    return np.stack([planes.read({**where, axis: i})[0] for i in range(middle - half, middle + half + 1)])
+    return range(middle - half, middle + half + 1)
+
+
+def _neighbourhood(planes: Planes, image: Image, axis: str | None, where: Index) -> Float32Array:
+    """Read a plane with its neighbours along `axis`."""
+    if axis is None:
+        return planes.read(where)[0][None]
+    return np.stack([planes.read({**where, axis: i})[0] for i in _around(where, image, axis, NEIGHBOURS)])
+
+
+def _stacks(planes: Planes, image: Image, where: Index) -> Float32Array:
+    """Read a plane with its neighbours along t and z, shape (T, Z, Y, X)."""
+    times, depths = (_around(where, image, axis, NEIGHBOURS_TZ[axis]) for axis in "TZ")
+    return np.stack([np.stack([planes.read({**where, "T": t, "Z": z})[0] for z in depths]) for t in times])

@@ -31,6 +31,8 @@ class Request:
         Published count of the sparse stage.
     method : str
         Second stage: ``"rl"``, ``"landweber"`` or ``"none"``.
+    frames : array, shape (T, Z, Y, X), float32, or None
+        Neighbouring stacks of a movie of stacks where continuity along t is to be chosen beside that along z.
     seed : int
         Of the pixels that are held out.
     """
@@ -42,6 +44,7 @@ class Request:
     intent: str = "balanced"
     sparse_iterations: int = 100
     method: str = "rl"
+    frames: Floats | None = None
     seed: int = 0
 
 
@@ -55,6 +58,7 @@ class Point:
     continuity: float
     iterations: int
     score: float
+    continuity_t: float = 0.0
 
 
 @dataclass(frozen=True)

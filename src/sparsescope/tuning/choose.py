@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -31,6 +31,7 @@ MORE_COUNTS = (45, 60, 80, 110)
 CONTINUITIES = (0.1, 0.3, 1.0)
 COARSE = ((100.0, 1000.0), (3, 7, 14, 30))
 STACK_SIDE = 128
+MOVIE_SIDE = 96
 GENTLE = "smooth-wide"
 """Background where noise is correlated: such frames were processed, and prediction cannot tell haze from structure."""
 
@@ -138,6 +139,10 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     points = search.points()
     if request.axis and len(request.planes) >= 3:
         values |= _continuity(request, engine, behind, radius, values, points)
+    if request.frames is not None:
+        values |= _continuity_t(request, engine, behind, radius, values, points)
+        if values["continuity_t"] == 0:
+            notes.append("time points are solved one by one: tying them along t predicts no better beyond doubt")
     values |= dict(request.fixed)
     return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes))
 
@@ -267,3 +272,38 @@ def _continuity(
     points += search.points()
     best = search.best()
     return {"fidelity": best[0], "sparsity": best[1], "continuity": best[2]}
+
+
+def _continuity_t(
+    request: Request,
+    engine: Engine,
+    behind: Behind,
+    radius: int,
+    values: dict[str, float | int | str],
+    points: list[Point],
+) -> dict[str, float | int | str]:
+    """Choose continuity along t beside that along z, with the fidelity that goes with both, on a few small stacks."""
+    assert request.frames is not None
+    times, depth = request.frames.shape[:2]
+    planes = request.frames.reshape(-1, *request.frames.shape[2:])
+    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
+    mode = str(values["background"])
+    crop = informative(request.frames[times // 2, depth // 2], width, MOVIE_SIDE)
+    scored = slice(depth + depth // 2, (times - 1) * depth, depth)  # the middle plane of every stack between two others
+    bench = replace(_bench(request, behind, mode, radius, crop, planes, scored), times=times)
+    shape = (bench.data.shape[1], bench.data.shape[2])
+    holdouts = [[hold_out(shape, radius, request.seed + 200 + i) for i in range(len(planes))]]
+    fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
+    count, deep = (int(values["deconvolution_iterations"]),), float(values["continuity"])
+    found: dict[float, _Search] = {}
+    for weight in (0.0, *CONTINUITIES):
+        steps = (1.0, STEEP) if "fidelity" not in request.fixed else (1.0,)
+        levels = [sparsity if "sparsity" in request.fixed else sparsity * step for step in steps]
+        found[weight] = _Search(replace(bench, continuity_t=weight), holdouts, engine, mode)
+        found[weight].run([Setting(fidelity * f, s, count, deep) for f, s in zip(steps, levels, strict=True)])
+        points += [replace(point, continuity_t=weight) for point in found[weight].points()]
+    late = min(found, key=lambda weight: found[weight].score())
+    best, alone = found[late].best(), found[0.0].best()
+    if _as_good(found[0.0].found[alone], found[late].found[best]):  # what moves must not be tied on a doubtful gain
+        return {"continuity_t": 0.0}
+    return {"fidelity": best[0], "sparsity": best[1], "continuity_t": late}

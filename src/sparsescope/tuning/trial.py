@@ -49,6 +49,10 @@ class Bench:
         Published count.
     radius : int
         Of the hidden blocks.
+    times : int
+        Time points among the planes, each a stack; 1 for planes of one axis.
+    continuity_t : float
+        Weight along t between them.
     """
 
     data: Floats
@@ -60,6 +64,8 @@ class Bench:
     method: str
     sparse_iterations: int
     radius: int
+    times: int = 1
+    continuity_t: float = 0.0
 
     def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[npt.NDArray[np.float64]]:
         """Return the squared errors at the held-out pixels, one array for each iteration count of the setting."""
@@ -80,15 +86,14 @@ class Bench:
         """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""
         if self.sparse_iterations == 0:
             return np.maximum(net, 0)
-        single = len(net) == 1
-        run = engine.published(
-            net[0] if single else net, HessianTerms(setting.fidelity, setting.sparsity, setting.continuity)
-        )
+        shape = net.shape[1:] if len(net) == 1 else net.shape if self.times == 1 else (self.times, -1, *net.shape[1:])
+        terms = HessianTerms(setting.fidelity, setting.sparsity, setting.continuity, self.continuity_t)
+        run = engine.published(net.reshape(shape), terms)
         left = self.sparse_iterations - 1
         while left > 0:
             run.advance(min(RENEW, left))
             left -= RENEW
-            run.forget(hidden[0] if single else hidden)
+            run.forget(hidden.reshape(shape))
         return run.estimate().reshape(net.shape)
 
     def _predictions(self, plane: Floats, counts: tuple[int, ...], blur: Blur) -> Iterator[Floats]:

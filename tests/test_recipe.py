@@ -20,7 +20,9 @@ values = st.fixed_dictionaries(
         "intent": st.sampled_from(["cautious", "balanced", "sharp"]),
         "hot_pixels": st.sampled_from(["none", "adaptive"]),
         "background": st.sampled_from(["auto", *get_args(Background)]),
-        "upsample": st.sampled_from([1, 2]),
+        "upsample": st.integers(1, 8),
+        "upsample_method": st.sampled_from(["model", "fourier", "zeros"]),
+        "borders": st.sampled_from(["masked", "mirror"]),
         "fidelity": st.just("auto") | st.floats(1e-6, 1e6),
         "sparsity": st.just("auto") | st.floats(0, 1e5),
         "continuity": st.just("auto") | st.floats(0, 1e3),
@@ -66,7 +68,9 @@ WRONG = [
     ("tolerance", 0, "tolerance = 0 is not allowed: a number > 0 and < 1, or nothing (leave it out)"),
     ("tolerance", 1, "a number > 0 and < 1"),
     ("tolerance", "auto", "tolerance = 'auto' is not allowed"),
-    ("upsample", 3, "upsample = 3 is not allowed: one of 1, 2"),
+    ("upsample", 9, "upsample = 9 is not allowed: a whole number >= 1 and <= 8"),
+    ("upsample_method", "zero", "upsample_method = 'zero' is not allowed: one of model, fourier, zeros"),
+    ("borders", "periodic", "borders = 'periodic' is not allowed: one of masked, mirror"),
     ("deconvolution", "RL", "deconvolution = 'RL' is not allowed: one of rl, landweber, none"),
     ("hot_pixels", "yes", "one of none, adaptive"),
     ("background", "weak", "background = 'weak' is not allowed: auto, or one of none, flat, smooth-wide"),
@@ -120,6 +124,8 @@ def test_the_names_and_settings_of_the_issue_are_accepted() -> None:
         "resolution_um",
         "continuity_t",
         "z_weighting",
+        "upsample_method",
+        "borders",
     }
 
 

@@ -91,9 +91,16 @@ class Recipe(BaseModel):
         ),
     ] = "auto"
     upsample: Annotated[
-        Literal[1, 2],
-        Field(description="Factor of finer sampling in x and y before the sparse stage (Fourier; the PSF follows)."),
+        Annotated[int, Field(ge=1, le=8)],
+        Field(description="Factor of finer sampling of the result in x and y."),
     ] = 1
+    upsample_method: Annotated[
+        Literal["model", "fourier", "zeros"],
+        Field(
+            description="How: as part of the second stage's model, where a camera pixel sums its fine pixels; or before "
+            "the sparse stage, by Fourier interpolation or by the published insertion of zeros."
+        ),
+    ] = "model"
     fidelity: Annotated[
         Auto | Annotated[float, Field(gt=0, le=1e6)],
         Field(description="Weight of the data against the priors; larger trusts the data more (published scale)."),
@@ -139,6 +146,13 @@ class Recipe(BaseModel):
         Auto | Annotated[int, Field(ge=0, le=100_000)],
         Field(description="Iterations of the second stage."),
     ] = "auto"
+    borders: Annotated[
+        Literal["masked", "mirror"],
+        Field(
+            description="What the second stage takes to lie beyond the image: an object of its own, found where the data "
+            "see it, or the mirror image (a plane's Gaussian only)."
+        ),
+    ] = "masked"
     resolution_um: Annotated[
         Auto | Annotated[float, Field(gt=0, le=1e3)],
         Field(
@@ -217,7 +231,7 @@ def allowed(name: str) -> str:
     Examples
     --------
     >>> allowed("upsample")
-    'one of 1, 2'
+    'a whole number >= 1 and <= 8'
     >>> allowed("fidelity")
     'auto, or a number > 0 and <= 1e+06'
     """

@@ -93,7 +93,7 @@ def test_auto_on_the_command_line_takes_a_value_of_the_recipe_file_back(tmp_path
         ("--fidelity", "-3", "fidelity = -3 is not allowed: auto, or a number > 0"),
         ("--fidelity", "strong", "fidelity = 'strong' is not allowed"),
         ("--fidelity", "nan", "is not allowed"),
-        ("--upsample", "3", "upsample = 3 is not allowed: one of 1, 2"),
+        ("--upsample", "9", "upsample = 9 is not allowed: a whole number >= 1 and <= 8"),
         ("--background", "weak", "is not allowed: auto, or one of none, flat, smooth-wide"),
         ("--sparse-iterations", "1.5", "is not allowed: auto, or a whole number"),
         ("--tolerance", "0", "tolerance = 0 is not allowed"),

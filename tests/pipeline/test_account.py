@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
-from sparsescope.pipeline.account import Account, Sums
+from sparsescope.pipeline.account import Account, Sums, total
+from sparsescope.pipeline.second_stage import Deconvolved
+from sparsescope.solvers.loop import Outcome
 
 
 def planes(count: int) -> list[tuple[Sums, np.ndarray]]:
@@ -18,10 +20,14 @@ def planes(count: int) -> list[tuple[Sums, np.ndarray]]:
     return made
 
 
-def added(parts: list[tuple[Sums, np.ndarray]], samples: int = 1) -> Account:
+def added(parts: list[tuple[Sums, np.ndarray]], early: int = 1, late: int = 1, masked: int = 0) -> Account:
     account = Account()
     for plane, value in parts:
-        account.add(plane, value, samples)
+        behind = plane.behind if plane.in_model and plane.behind is not None else np.zeros(1, np.float32)
+        measured = total(plane.sparse) - total(behind)
+        account.add(
+            plane, Deconvolved(value, Outcome.COMPLETED, measured, 1.01 * measured, masked), (early, early * late)
+        )
     return account
 
 
@@ -34,9 +40,20 @@ def test_the_order_in_which_planes_are_finished_changes_no_digit() -> None:
 
 def test_planes_of_a_finer_grid_count_as_the_pixels_they_came_from() -> None:
     parts = planes(3)
-    coarse, fine = added(parts), added(parts, samples=4)
-    assert fine.measures() == pytest.approx(coarse.measures(), rel=1e-12)
-    assert sum(fine.background) == pytest.approx(sum(coarse.background) / 4, rel=1e-12)
+    coarse, early, late = added(parts), added(parts, early=2), added(parts, late=3)
+    assert early.measures() == pytest.approx(coarse.measures(), rel=1e-12)
+    assert sum(early.background) == pytest.approx(sum(coarse.background) / 4, rel=1e-12)
+    assert sum(late.background) == sum(coarse.background)
+    assert sum(late.after) == pytest.approx(sum(coarse.after) / 9, rel=1e-12)
+
+
+def test_pixels_that_did_not_count_are_told_and_explain_the_change_of_the_sum() -> None:
+    full, masked = added(planes(3)), added(planes(3), masked=7)
+    said = masked.notes(ss.Recipe())
+    assert any(note.startswith("21 pixels at the top of the detector's range did not count") for note in said)
+    assert not any("sum over the field" in note for note in said)
+    assert any("sum over the field" in note for note in full.notes(ss.Recipe()))
+    assert any(note.startswith("flux NOT kept") for note in full.notes(ss.Recipe()))
 
 
 def test_a_background_in_the_model_is_no_signal_of_the_sparse_stage() -> None:
@@ -45,7 +62,8 @@ def test_a_background_in_the_model_is_no_signal_of_the_sparse_stage() -> None:
     assert account.measures() == {
         "background_removed_percent": 40.0,
         "sparsity_removed_percent": 0.0,
-        "deconvolution_flux_change_percent": 0.0,
+        "deconvolution_flux_change_percent": pytest.approx(1),
+        "field_sum_change_percent": 0.0,
     }
 
 

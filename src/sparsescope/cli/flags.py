@@ -91,6 +91,11 @@ class Writing:
         Leave out inputs whose result exists: goes on with a batch.
     save_background : bool
         Write the subtracted background too, as <stem>_background.
+    evidence : str
+        What tells how far a result can be believed: quick; full (about twenty reconstructions of one window, kept for
+        the next time); or none.
+    no_report : bool
+        Write no <stem>_sparse.report.html beside the result.
     """
 
     out: Annotated[Path | None, Parameter(group=OUTPUT, alias="-o")] = None
@@ -99,6 +104,8 @@ class Writing:
     overwrite: Annotated[bool, Parameter(group=OUTPUT)] = False
     skip_existing: Annotated[bool, Parameter(group=OUTPUT)] = False
     save_background: Annotated[bool, Parameter(group=OUTPUT)] = False
+    evidence: Annotated[Literal["quick", "full", "none"], Parameter(group=OUTPUT)] = "quick"
+    no_report: Annotated[bool, Parameter(group=OUTPUT)] = False
 
 
 def limits(name: str) -> str:
@@ -107,7 +114,7 @@ def limits(name: str) -> str:
     Examples
     --------
     >>> limits("upsample")
-    '[one of 1, 2] [default: 1]'
+    '[a whole number >= 1 and <= 8] [default: 1]'
     """
     field = Recipe.model_fields[name]
     unit = field.json_schema_extra.get("unit") if isinstance(field.json_schema_extra, dict) else None

@@ -68,6 +68,87 @@ class Blur(Protocol):
         """Return the blurred plane, shape (Y, X)."""
 
 
+Read = Callable[[slice, Float32Array], None]
+"""Fill the array with the object's slab, a range along its first axis."""
+
+Turn = Callable[[slice, Float32Array], None]
+"""Replace the expected data of a slab by what is to be sent back through the adjoint."""
+
+Write = Callable[[slice, Float32Array], None]
+"""Take the slab of what came back; the array is used again afterwards."""
+
+
+class Arithmetic(Protocol):
+    """Updates of voxels, one pass over memory each, on C-contiguous float32 arrays of equal shape.
+
+    ``y = max(x + alpha (x − before), floor)`` is never stored: it is x, continued from `before`.
+    """
+
+    def extrapolate(self, x: Float32Array, before: Float32Array, alpha: float, floor: float, out: Float32Array) -> None:
+        """Set ``out ← y``."""
+
+    def ratio(self, expected: Float32Array, data: Float32Array, behind: Float32Array | None, floor: float) -> None:
+        """Set ``expected ← data / max(expected + behind, floor)``."""
+
+    def multiply(
+        self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
+        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        """Set ``before ← max(y · back · weight, floor)`` and ``change ← max(before − y, floor)``.
+
+        Where `weight` is zero, before ← x. `sums`, shape (2, rows), takes ⟨old change, change⟩ and
+        ⟨change, change⟩ of each row, in which a voxel counts by how well it is seen, 1 / weight.
+        """
+
+    def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
+        """Set ``expected ← data − expected``, and zero where `mask` is not set."""
+
+    def descend(
+        self, x: Float32Array, before: Float32Array, momentum: float, back: Float32Array, weight: Float32Array | None
+    ) -> None:
+        """Set ``before ← max(0, x + momentum (x − before) + weight · back)``, or x where `weight` is zero."""
+
+    def pool(self, fine: Float32Array, coarse: Float32Array, factor: int) -> None:
+        """Set coarse pixels to the mean of their ``factor × factor`` fine ones along the last two axes."""
+
+    def spread(self, coarse: Float32Array, fine: Float32Array, factor: int) -> None:
+        """Set fine pixels to their coarse pixel's value divided by ``factor**2``: the adjoint of `pool`."""
+
+
+class Imaging(Protocol):
+    """Image formation: a linear operator H ≥ 0 from objects, on a domain that may reach beyond the data, to data.
+
+    Attributes
+    ----------
+    object_shape, data_shape : tuple of int
+        Shapes of what H takes and gives; leading axes may be stacks of separate images.
+    field : tuple of slice
+        Where the data lie in the object, in object pixels.
+    gain : float
+        What Hᵀ makes of ones far from every border, and an upper bound of ‖H‖².
+    arithmetic : Arithmetic
+        Of the engine that made it.
+    """
+
+    object_shape: tuple[int, ...]
+    data_shape: tuple[int, ...]
+    field: tuple[slice, ...]
+    gain: float
+    arithmetic: Arithmetic
+
+    def forward(self, x: Float32Array) -> Float32Array:
+        """Return H x as a new array."""
+
+    def adjoint(self, residual: Float32Array) -> Float32Array:
+        """Return Hᵀ r as a new array."""
+
+    def sandwich(self, read: Read, turn: Turn, write: Write) -> None:
+        """Pass ``Hᵀ turn(H read)`` on to `write`, slab by slab, so that nothing whole need be stored in between.
+
+        The three are called once for every slab, from several threads; all of `read` comes before any `write`.
+        """
+
+
 class Engine(Protocol):
     """One way of computing: fused kernels on a processor, plain arrays, or a graphics card."""
 
@@ -91,6 +172,19 @@ class Engine(Protocol):
 
     def blur(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Blur:
         """Prepare the blur of planes of one shape by kernels of odd length."""
+
+    def imaging(
+        self, psf: Float32Array | Sequence[Float32Array], data_shape: tuple[int, ...], factor: int = 1
+    ) -> Imaging:
+        """Prepare image formation on the extended domain: dark beyond it, no wrap-around.
+
+        `psf` has odd lengths and unit sum: an array of 2 or 3 axes, or the factors of a separable one, an axis each.
+        With fewer axes than the data it acts on the last ones. It is sampled on the object's grid, which is `factor`
+        times finer than the data's along the last two axes.
+        """
+
+    def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
+        """Prepare the mirror-symmetric `blur` as an operator: nothing lies beyond the data."""
 
 
 TABLE = {"cpu": "sparsescope.engines.cpu:CpuEngine", "numpy": "sparsescope.engines.reference:NumpyEngine"}

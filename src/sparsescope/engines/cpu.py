@@ -19,15 +19,19 @@ from . import (
     Engine,
     Float32Array,
     HessianTerms,
+    Imaging,
     PublishedIteration,
     kernels_blur,
     kernels_plane,
     kernels_volume,
 )
+from .arithmetic import Fused
 from .chebyshev import inverse_polynomial
 from .compiled import is_kept
 from .cpu_spacetime import CertifiedSpacetime, PublishedSpacetime
 from .cpu_volume import CertifiedVolume, PublishedVolume
+from .imaging import Decimated, SelfAdjoint
+from .separable import Separable
 from .tiles import Tiling
 
 STEPS = 5
@@ -79,6 +83,16 @@ def _results(submitted: Iterable[Future[Any]]) -> None:
     for done in submitted:
         if not done.cancelled():
             done.result()
+
+
+def run_grouped(jobs: Sequence[Callable[[], Any]], threads: int) -> None:
+    """Run many short jobs, each thread a row of neighbouring ones."""
+
+    def some(first: int, last: int) -> None:
+        for job in jobs[first:last]:
+            job()
+
+    in_ranges(len(jobs), threads, some)
 
 
 class CpuEngine:
@@ -136,6 +150,23 @@ class CpuEngine:
             return target
 
         return apply
+
+    def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
+        return SelfAdjoint(self.blur(kernel_y, kernel_x, shape), shape, Fused())
+
+    def imaging(
+        self, psf: Float32Array | Sequence[Float32Array], data_shape: tuple[int, ...], factor: int = 1
+    ) -> Imaging:
+        fine = (*data_shape[:-2], factor * data_shape[-2], factor * data_shape[-1])
+        run = partial(run_grouped, threads=self.threads)
+        made: Imaging
+        if not isinstance(psf, np.ndarray):
+            made = Separable(psf, fine, run, factor)
+        else:
+            from .spectral import Deep, Flat
+
+            made = Flat(psf, fine, run, self.threads) if psf.ndim == 2 else Deep(psf, fine, run)
+        return made if factor == 1 else Decimated(made, factor)
 
     def ready(self) -> bool:
         return all(map(is_kept, (kernels_plane.sweep, kernels_volume.duals, kernels_blur.blur_rows)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +16,9 @@ from ..operators import (
     laplacian_spectrum,
     second_difference,
 )
-from . import Blur, Engine, Float32Array, HessianTerms
+from . import Arithmetic, Blur, Engine, Float32Array, HessianTerms, Imaging, Read, Turn, Write
+from .arithmetic import Plain
+from .imaging import Decimated, SelfAdjoint, extended
 from .momentum import Momentum, rms_bound, squared_norm
 
 Array = npt.NDArray[np.floating[Any]]
@@ -61,6 +64,52 @@ class NumpyEngine:
             return np.asarray(ndimage.correlate1d(down, kernel_x, axis=1, mode="reflect"), np.float32)
 
         return apply
+
+    def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
+        return SelfAdjoint(self.blur(kernel_y, kernel_x, shape), shape, Plain())
+
+    def imaging(
+        self, psf: Float32Array | Sequence[Float32Array], data_shape: tuple[int, ...], factor: int = 1
+    ) -> Imaging:
+        kernels = [psf] if isinstance(psf, np.ndarray) else psf
+        whole: Array = reduce(np.multiply.outer, [np.asarray(kernel, np.float64) for kernel in kernels])
+        if factor == 1:
+            return Convolution(whole, data_shape, self.dtype)
+        *lead, height, width = data_shape
+        return Decimated(Convolution(whole, (*lead, factor * height, factor * width), self.dtype), factor)
+
+
+class Convolution:
+    """Image formation as it is defined: convolve the object, dark beyond its domain, and look at the data's field."""
+
+    gain: float = 1.0
+    arithmetic: Arithmetic = Plain()
+
+    def __init__(self, psf: Array, data_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        axes = range(psf.ndim)
+        lines = [psf.sum(tuple(a for a in axes if a != axis), dtype=np.float64) for axis in axes]
+        domain = extended(data_shape, lines)
+        self.object_shape, self.data_shape, self.field = domain.object_shape, domain.data_shape, domain.field
+        self.dtype, self.psf = dtype, psf.reshape((1,) * (len(data_shape) - psf.ndim) + psf.shape).astype(np.float64)
+
+    def forward(self, x: Float32Array) -> Float32Array:
+        from scipy import signal
+
+        return np.asarray(signal.fftconvolve(x, self.psf, "same")[self.field], self.dtype)
+
+    def adjoint(self, residual: Float32Array) -> Float32Array:
+        from scipy import signal
+
+        wide = np.zeros(self.object_shape)
+        wide[self.field] = residual
+        return np.asarray(signal.fftconvolve(wide, np.flip(self.psf), "same"), self.dtype)
+
+    def sandwich(self, read: Read, turn: Turn, write: Write) -> None:
+        x, whole = np.empty(self.object_shape, self.dtype), slice(0, self.object_shape[0])
+        read(whole, x)
+        expected = self.forward(x)
+        turn(slice(0, self.data_shape[0]), expected)
+        write(whole, self.adjoint(expected))
 
 
 class Published:

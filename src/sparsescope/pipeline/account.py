@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engines import Float32Array
 from ..recipe import Recipe
+from .second_stage import Deconvolved
 
 FLUX_TOLERANCE_PERCENT = 0.5
 TOO_SPARSE_PERCENT = 30.0
@@ -38,10 +39,12 @@ class Account:
     data, background, sparse, after : list of float
         Sum of each plane of the input, of the background, after the sparse stage, and of the result; they are added
         up exactly, so the order in which threads finish does not matter.
+    measured, explained : list of float
+        Sum of what the second stage was given to explain in each plane, and of what its object explains.
     minimum : float
         Smallest value met in the input.
-    hot : int
-        Pixels replaced as hot, dead or not finite.
+    hot, saturated : int
+        Pixels replaced as hot, dead or not finite; pixels at the top of the detector's range.
     empty : list of str
         What is said about channels with nothing in them.
     """
@@ -50,28 +53,38 @@ class Account:
     background: list[float] = field(default_factory=list)
     sparse: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
+    measured: list[float] = field(default_factory=list)
+    explained: list[float] = field(default_factory=list)
     minimum: float = 0.0
     hot: int = 0
+    saturated: int = 0
     empty: list[str] = field(default_factory=list)
 
-    def add(self, plane: Sums, value: Float32Array, samples: int) -> None:
-        """Add one finished plane; `samples` is how many of its pixels make one pixel of the input."""
+    def add(self, plane: Sums, found: Deconvolved, finer: tuple[int, int]) -> None:
+        """Add one finished plane; `finer` is how many times finer than the input its arrays and the result are."""
+        early, all_in_all = finer[0] ** 2, finer[1] ** 2
         behind = 0.0 if plane.behind is None else total(plane.behind)
-        self.data.append(total(plane.data) / samples)
-        self.background.append(behind / samples)
-        self.sparse.append((total(plane.sparse) - (behind if plane.in_model else 0.0)) / samples)
-        self.after.append(total(value) / samples)
+        self.data.append(total(plane.data) / early)
+        self.background.append(behind / early)
+        self.sparse.append((total(plane.sparse) - (behind if plane.in_model else 0.0)) / early)
+        self.after.append(total(found.value) / all_in_all)
+        self.measured.append(found.measured / early)
+        self.explained.append(found.explained / early)
+        self.saturated += found.masked // early
 
     def measures(self) -> dict[str, float]:
         """Return the part of the sum that each stage removed or changed, in percent."""
         data, background, sparse, after = map(math.fsum, (self.data, self.background, self.sparse, self.after))
+        measured, explained = math.fsum(self.measured), math.fsum(self.explained)
         out = {}
         if data > 0 and background:
             out["background_removed_percent"] = 100 * background / data
         if data - background > 0:
             out["sparsity_removed_percent"] = 100 * (1 - sparse / (data - background))
+        if measured > 0:
+            out["deconvolution_flux_change_percent"] = 100 * (explained / measured - 1)
         if sparse > 0:
-            out["deconvolution_flux_change_percent"] = 100 * (after / sparse - 1)
+            out["field_sum_change_percent"] = 100 * (after / sparse - 1)
         return out
 
     def notes(self, recipe: Recipe) -> list[str]:
@@ -99,8 +112,27 @@ class Account:
         flux = measures.get("deconvolution_flux_change_percent")
         if recipe.deconvolution != "none" and flux is not None:
             kept = "kept" if abs(flux) <= FLUX_TOLERANCE_PERCENT else "NOT kept"
-            notes.append(f"flux {kept} by the deconvolution: the sum changed by {flux:+.2g} %")
+            notes.append(f"flux {kept} by the deconvolution: what its result explains differs by {flux:+.2g} %")
+            notes += self._field_notes(measures)
         if recipe.upsample > 1:
             times = recipe.upsample**2
             notes.append(f"up-sampled ×{recipe.upsample}: values keep their level, so sums are {times} times larger")
+            if recipe.deconvolution == "none" and recipe.upsample_method == "model":
+                notes.append("up-sampled by Fourier interpolation, as there is no second stage to model the camera in")
+        return notes
+
+    def _field_notes(self, measures: dict[str, float]) -> list[str]:
+        """Say why the sum over the field is not that of the data."""
+        notes = []
+        if self.saturated:
+            notes.append(
+                f"{self.saturated} pixels at the top of the detector's range did not count: their light is estimated "
+                "from their surroundings"
+            )
+        change = measures.get("field_sum_change_percent", 0.0)
+        if abs(change) > FLUX_TOLERANCE_PERCENT and not self.saturated:
+            notes.append(
+                f"the sum over the field changed by {change:+.2g} %: light near the border is counted where its source "
+                "lies, inside the field or beyond it"
+            )
         return notes

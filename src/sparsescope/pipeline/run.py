@@ -23,7 +23,9 @@ from .continuity import Continuity, continuity_of
 from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
-from .stages import Deconvolver, Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
+from .saturation import countable, full_scale
+from .second_stage import Deconvolved, Deconvolver, Mask, untouched
+from .stages import Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
 
 Report = Callable[[Progress], None]
 
@@ -153,6 +155,8 @@ class _Run:
         recipe, sizes = self.plan.recipe, self.image.sizes
         self.recipe, self.tied = recipe, Continuity()
         self.factor = recipe.upsample
+        modelled = recipe.upsample_method == "model" and self.plan.fwhm_yx_px is not None
+        self.early = 1 if modelled else self.factor
         finer_sizes = {a: n * (self.factor if a in "YX" else 1) for a, n in sizes.items()}
         self.out = np.empty(tuple(finer_sizes.values()), np.float32)
         wanted = any(r.background != "none" for r in (recipe, *self.plan.channels))
@@ -173,9 +177,11 @@ class _Run:
         """Process one channel from its levels to its result."""
         self.recipe = recipe = self.plan.of(channel)
         self.tied = continuity_of(self.image, recipe)
-        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px)
+        late = self.factor // self.early
+        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px, late)
         planes = Planes(self.image, channel, recipe.hot_pixels)
         levels = self._levels(planes)
+        self.top = full_scale(self.image, levels.maximum)
         if levels.scale <= 0:
             which = "" if channel is None else f"channel {channel}: "
             self.account.empty.append(
@@ -188,7 +194,7 @@ class _Run:
         if self.scale is not None:
             levels = replace(levels, scale=self.scale)
         sizes = self.image.sizes
-        voxels = sizes["Y"] * sizes["X"] * self.factor**2
+        voxels = sizes["Y"] * sizes["X"] * self.early**2
         halo = halo_planes(self.tied.t or self.tied.z, float(recipe.fidelity))
         blocks = list(planes.blocks(self.tied.axes, voxels, halo))
         if not self.tied.axes:
@@ -234,8 +240,9 @@ class _Run:
 
     def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
         """Solve the planes of one block together and put those that are kept into the result."""
-        recipe, scale = self.recipe, np.float32(levels.scale)
-        data, behind = self._prepare(planes, block)
+        recipe = self.recipe
+        scale = np.float32(levels.scale * (self.early**2 if recipe.upsample_method == "zeros" else 1))
+        data, behind, masks = self._prepare(planes, block)
         kept = int(block.kept.stop - block.kept.start)
         outcomes: list[Outcome] = []
         if has_sparse_stage(recipe):
@@ -250,33 +257,34 @@ class _Run:
             sparse, model = data, behind
         for i in range(block.kept.start, block.kept.stop):
             plane = Sums(data[i], None if behind is None else behind[i], sparse[i], model is not None)
-            value, outcome = self._second_stage(sparse[i], None if model is None else model[i], scale, engine)
-            self.out[self._place(block.planes[i], planes)] = value
+            found = self._second_stage(sparse[i], None if model is None else model[i], scale, masks[i], engine)
+            self.out[self._place(block.planes[i], planes)] = found.value
             with self.lock:
-                self.account.add(plane, value, self.factor**2)
-                self.outcomes += [*outcomes, outcome]
+                self.account.add(plane, found, (self.early, self.factor))
+                self.outcomes += [*outcomes, found.outcome]
             self._advance("deconvolution", 0.5 if self.tied.axes else 1)
 
-    def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None]:
-        """Read the planes of a block and their background, in counts on the result's grid."""
-        data = np.stack([finer(planes.read(index)[0], self.factor) for index in block.planes])
+    def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None, list[Mask | None]]:
+        """Read the planes of a block, their background, in counts on the sparse stage's grid, and where data count."""
+        raw = [planes.read(index)[0] for index in block.planes]
+        masks = [countable(plane, self.top) for plane in raw]
+        data = np.stack([self._finer(plane) for plane in raw])
+        masks = [m if m is None else m.repeat(self.early, 0).repeat(self.early, 1) for m in masks]
         if self.background is None or self.recipe.background == "none":
-            return data, None
-        behind = [finer(self.background[self._place(index, planes)], self.factor) for index in block.planes]
-        return data, np.stack(behind)
+            return data, None, masks
+        behind = [self._finer(self.background[self._place(index, planes)]) for index in block.planes]
+        return data, np.stack(behind), masks
+
+    def _finer(self, plane: Float32Array) -> Float32Array:
+        return finer(plane, self.early, self.recipe.upsample_method)
 
     def _second_stage(
-        self, plane: Float32Array, behind: Float32Array | None, scale: np.float32, engine: Engine
-    ) -> tuple[Float32Array, Outcome]:
+        self, plane: Float32Array, behind: Float32Array | None, scale: np.float32, mask: Mask | None, engine: Engine
+    ) -> Deconvolved:
         """Deconvolve one plane in counts; with no second stage, take its background away."""
         if self.second is None:
-            return (plane if behind is None else plane - behind), Outcome.COMPLETED
-        solution = self.second(plane / scale, None if behind is None else behind / scale, engine)
-        value = solution.value * scale
-        kept = total(value)
-        if behind is None and kept > 0:  # cutting the extrapolation at zero adds up to a percent of light
-            value *= np.float32(total(np.maximum(plane, 0)) / kept)
-        return value, solution.outcome
+            return untouched(plane if behind is None else plane - behind)
+        return self.second(plane / scale, None if behind is None else behind / scale, engine, mask).in_counts(scale)
 
     def _inside(self, planes: int, done: int, limit: int) -> None:
         """Report from within a block that is solved as a whole: its first stage counts for half of its planes."""

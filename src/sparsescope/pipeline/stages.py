@@ -7,15 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engines import Engine, Float32Array, HessianTerms
-from ..optics.gaussian import gaussian_kernel1d
 from ..preprocess.background import background
 from ..preprocess.haze import MODES as HAZES
 from ..preprocess.haze import haze
-from ..preprocess.upsample import upsample
+from ..preprocess.upsample import insert_zeros, upsample
 from ..recipe import DEFAULT_RESOLUTION_PX, Recipe
-from ..solvers.landweber import Landweber
 from ..solvers.loop import Outcome, Solution, solve
-from ..solvers.richardson_lucy import RichardsonLucy
 from ..solvers.sparse_hessian import CertifiedHessian, PublishedHessian
 from .continuity import Continuity
 
@@ -65,34 +62,11 @@ def has_sparse_stage(recipe: Recipe) -> bool:
     return recipe.tolerance is not None or recipe.sparse_iterations != 0
 
 
-class Deconvolver:
-    """The second stage for planes of one shape.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Resolved.
-    fwhm_yx_px : tuple of float
-        Width of the PSF along y and x in pixels of these planes.
-    """
-
-    def __init__(self, recipe: Recipe, fwhm_yx_px: tuple[float, float]) -> None:
-        self.method = recipe.deconvolution
-        self.iterations = int(recipe.deconvolution_iterations)
-        self.kernels = tuple(gaussian_kernel1d(width) for width in fwhm_yx_px)
-
-    def __call__(self, plane: Float32Array, behind: Float32Array | None, engine: Engine) -> Solution:
-        """Deconvolve one plane; `behind` is a background that the blurred object is added to."""
-        shape = (plane.shape[0], plane.shape[1])
-        blur = engine.blur(self.kernels[0], self.kernels[1], shape)
-        if self.method == "rl":
-            return solve(RichardsonLucy(blur, self.iterations, behind), plane)
-        return solve(Landweber(blur, self.iterations, behind), plane)
-
-
-def finer(plane: Float32Array, factor: int) -> Float32Array:
-    """Sample a plane more finely; values keep their level."""
-    return plane if factor == 1 else upsample(plane, factor)
+def finer(plane: Float32Array, factor: int, method: str) -> Float32Array:
+    """Sample a plane more finely before the sparse stage; its mean is kept."""
+    if factor == 1:
+        return plane
+    return insert_zeros(plane, factor) if method == "zeros" else upsample(plane, factor)
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:

@@ -1,50 +1,60 @@
-"""Richardson–Lucy deconvolution of a plane, accelerated by vector extrapolation."""
+"""Richardson–Lucy deconvolution in any number of dimensions, accelerated by vector extrapolation."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..engines import Blur, Float32Array
+from ..engines import Float32Array
+from .data_term import DataTerm, first_estimate
 
-FLOOR = np.float32(1e-6)
+FLOOR = 1e-6
 """Smallest value of an estimate or of a denominator, on data whose maximum is about 1."""
 
 
 @dataclass
 class _State:
+    """x and the estimate before it; y, the point of the next step, is x continued from `before` by `alpha`."""
+
     data: Float32Array
-    y: Float32Array
     x: Float32Array
-    change: Float32Array | None = None
+    before: Float32Array
+    change: Float32Array
+    alpha: float = 0.0
+    square: float = 0.0
 
 
 @dataclass(frozen=True)
 class RichardsonLucy:
     """Multiplicative maximum-likelihood iteration with Biggs–Andrews acceleration, as published.
 
-    ``x⁺ = max(y · Hᵀ(f / (H y + b)), ε)``, ``v = max(x⁺ − y, ε)``, ``α = ⟨v₋, v⟩/⟨v₋, v₋⟩`` clipped to [ε, 1] and
-    ``y⁺ = max(x⁺ + α (x⁺ − x), ε)``, with α = 0 in the first iteration; y is the result. With b = 0 and H of unit sum
-    on a mirror-symmetric domain every x has the sum of the data but for what the floor ε adds.
+    ``x⁺ = max(y · Hᵀ(m f / max(H y + b, ε)) / Hᵀm, ε)``, ``v = max(x⁺ − y, ε)``, ``α = ⟨v₋, v⟩/⟨v₋, v₋⟩`` clipped to
+    [ε, 1] and ``y⁺ = max(x⁺ + α (x⁺ − x), ε)``, with α = 0 in the first iteration; y is the result. With b = 0 every x
+    explains the data's sum, Σ m H x = Σ m f, but for what the floor ε adds.
 
     Parameters
     ----------
-    blur : Blur
-        H: a symmetric PSF of unit sum on a mirror-symmetric plane, its own adjoint.
+    term : DataTerm
+        H and m.
     iterations : int
         Iterations to take.
-    background : array, shape (Y, X), optional
+    background : array, shape of the data, optional
         b, what the blurred object is added to.
+    start : array, shape of the object's field, optional
+        First estimate inside the field; the data less the background when left out. Beyond the field it is continued
+        by its border values.
 
     References
     ----------
     Richardson, JOSA 62, 55 (1972); Lucy, Astron. J. 79, 745 (1974); Biggs & Andrews, Appl. Opt. 36, 1766 (1997).
     """
 
-    blur: Blur
+    term: DataTerm
     iterations: int
     background: Float32Array | None = None
+    start: Float32Array | None = None
 
     chunk: int = 10
 
@@ -55,48 +65,61 @@ class RichardsonLucy:
 
     def init(self, data: Float32Array) -> _State:
         """Start from the data less the background."""
-        data = np.maximum(data, FLOOR)
-        start = data if self.background is None else np.maximum(data - self.background, FLOOR)
-        return _State(data, start, start)
+        x = self.term.first(first_estimate(data, self.background, self.start))
+        np.maximum(x, np.float32(FLOOR), out=x)
+        floored = np.maximum(data, np.float32(FLOOR))
+        if self.term.mask is not None:
+            floored *= self.term.mask
+        return _State(floored, x, x.copy(), np.zeros_like(x))
 
     def step(self, state: _State, count: int) -> None:
         """Take `count` iterations."""
         for _ in range(count):
-            expected = self.blur(state.y)
-            if self.background is not None:
-                expected += self.background
-            np.maximum(expected, FLOOR, out=expected)
-            np.divide(state.data, expected, out=expected)
-            x = self.blur(expected)
-            x *= state.y
-            np.maximum(x, FLOOR, out=x)
-            change = x - state.y
-            np.maximum(change, FLOOR, out=change)
-            alpha = np.float32(0) if state.change is None else extrapolation(state.change, change)
-            y = x - state.x
-            y *= alpha
-            y += x
-            np.maximum(y, FLOOR, out=y)
-            state.x, state.y, state.change = x, y, change
+            along, square = self._once(state)
+            state.x, state.before = state.before, state.x
+            state.alpha = step_length(along, state.square) if state.square else 0.0
+            state.square = square
+
+    def _once(self, state: _State) -> tuple[float, float]:
+        """Put the next x where `before` was; return ⟨v₋, v⟩ and ⟨v, v⟩."""
+        imaging, weights, behind = self.term.imaging, self.term.weights, self.background
+        update, alpha = imaging.arithmetic, state.alpha
+        rows = math.prod(state.x.shape[1:-1])
+        sums = np.empty((2, len(state.x) * rows))
+
+        def read(part: slice, out: Float32Array) -> None:
+            update.extrapolate(state.x[part], state.before[part], alpha, FLOOR, out)
+
+        def turn(part: slice, expected: Float32Array) -> None:
+            update.ratio(expected, state.data[part], None if behind is None else behind[part], FLOOR)
+
+        def write(part: slice, back: Float32Array) -> None:
+            update.multiply(
+                state.x[part], state.before[part], alpha, FLOOR, back, None if weights is None else weights[part],
+                state.change[part], sums[:, part.start * rows : part.stop * rows],
+            )  # fmt: skip
+
+        imaging.sandwich(read, turn, write)
+        along, square = sums.sum(axis=1)
+        return float(along), float(square)
 
     def done(self, state: _State) -> bool:
         """Return False: the iteration count is the regulariser, there is no stopping rule."""
         return False
 
     def finish(self, state: _State) -> Float32Array:
-        """Return the extrapolated estimate."""
-        return state.y
+        """Return the extrapolated estimate on the whole domain of the object."""
+        y = np.empty_like(state.x)
+        self.term.imaging.arithmetic.extrapolate(state.x, state.before, state.alpha, FLOOR, y)
+        return y
 
 
-def extrapolation(before: Float32Array, now: Float32Array) -> np.float32:
-    """Step length ⟨before, now⟩/⟨before, before⟩, at least 1e-6 and at most 1, summed row by row in float64.
+def step_length(along: float, square: float) -> float:
+    """Return ⟨v₋, v⟩/⟨v₋, v₋⟩, at least 1e-6 and at most 1.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> float(extrapolation(np.full((2, 2), 2.0, np.float32), np.ones((2, 2), np.float32)))
-    0.5
+    >>> step_length(1.0, 2.0), step_length(-1.0, 2.0), step_length(3.0, 2.0)
+    (0.5, 1e-06, 1.0)
     """
-    along = np.einsum("ij,ij->i", before, now).sum(dtype=np.float64)
-    square = np.einsum("ij,ij->i", before, before).sum(dtype=np.float64)
-    return np.float32(min(1.0, max(float(FLOOR), along / max(square, 1e-30))))
+    return min(1.0, max(FLOOR, along / max(square, 1e-30)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import Blur, Engine, HessianTerms
+from ..engines import Engine, HessianTerms
+from ..solvers.data_term import DataTerm
 from ..solvers.landweber import Landweber
 from ..solvers.richardson_lucy import RichardsonLucy
 from .holdout import Holdout, errors, filled
@@ -73,11 +74,11 @@ class Bench:
         start = np.stack([filled(d, h, self.radius) for d, h in zip(self.data, hidden, strict=True)])
         estimate = self._sparse((start - self.behind) / np.float32(self.scale), hidden, setting, engine)
         shape = (self.data.shape[1], self.data.shape[2])
-        blur = engine.blur(self.kernels[0], self.kernels[1], shape)
+        term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], shape))
         found: list[list[npt.NDArray[np.float64]]] = [[] for _ in setting.iterations]
         for i in range(len(self.data))[self.scored]:
             at = holdouts[i].centres
-            for j, predicted in enumerate(self._predictions(estimate[i], setting.iterations, blur)):
+            for j, predicted in enumerate(self._predictions(estimate[i], setting.iterations, term)):
                 values = predicted[at] * np.float32(self.scale) + self.behind[i][at]
                 found[j].append(errors(values, self.data[i][at], self.weight[i][at]))
         return [np.concatenate(parts) for parts in found]
@@ -96,14 +97,14 @@ class Bench:
             run.forget(hidden.reshape(shape))
         return run.estimate().reshape(net.shape)
 
-    def _predictions(self, plane: Floats, counts: tuple[int, ...], blur: Blur) -> Iterator[Floats]:
+    def _predictions(self, plane: Floats, counts: tuple[int, ...], term: DataTerm) -> Iterator[Floats]:
         """Yield what each iteration count of the second stage predicts for the blurred image."""
         if self.method == "none":
             yield from (plane for _ in counts)
             return
-        solver = RichardsonLucy(blur, counts[-1]) if self.method == "rl" else Landweber(blur, counts[-1])
+        solver = RichardsonLucy(term, counts[-1]) if self.method == "rl" else Landweber(term, counts[-1])
         state, done = solver.init(plane), 0
         for count in counts:
             solver.step(state, count - done)  # type: ignore[arg-type]  # each solver with its own state
             done = count
-            yield blur(solver.finish(state))  # type: ignore[arg-type]
+            yield term.imaging.forward(solver.finish(state))  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""The updates of voxels that solvers ask for, by fused kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from . import Float32Array
+from . import kernels_update as kernels
+
+
+def _rows(array: Float32Array) -> Float32Array:
+    return array.reshape(-1, array.shape[-1])
+
+
+class Fused:
+    """Numba kernels that release the interpreter lock; see :class:`sparsescope.engines.Arithmetic`."""
+
+    def extrapolate(self, x: Float32Array, before: Float32Array, alpha: float, floor: float, out: Float32Array) -> None:
+        kernels.extrapolate(_rows(x), _rows(before), np.float32(alpha), np.float32(floor), _rows(out))
+
+    def ratio(self, expected: Float32Array, data: Float32Array, behind: Float32Array | None, floor: float) -> None:
+        if behind is None:
+            kernels.ratio(_rows(expected), _rows(data), np.float32(floor))
+        else:
+            kernels.ratio_behind(_rows(expected), _rows(data), _rows(behind), np.float32(floor))
+
+    def multiply(
+        self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
+        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        back = _rows(back)
+        state = _rows(x), _rows(before), np.float32(alpha), np.float32(floor), back
+        if weight is None:
+            kernels.multiply(*state)
+            kernels.dots(_rows(change), back, sums)
+        else:
+            kernels.multiply_weighted(*state, _rows(weight))
+            kernels.dots_weighted(_rows(change), back, _rows(weight), sums)
+
+    def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
+        if mask is None:
+            kernels.residual(_rows(expected), _rows(data))
+        else:
+            kernels.residual_masked(_rows(expected), _rows(data), mask.reshape(-1, mask.shape[-1]))
+
+    def descend(
+        self, x: Float32Array, before: Float32Array, momentum: float, back: Float32Array, weight: Float32Array | None
+    ) -> None:
+        state = _rows(x), _rows(before), np.float32(momentum), _rows(back)
+        if weight is None:
+            kernels.descend(*state)
+        else:
+            kernels.descend_weighted(*state, _rows(weight))
+
+    def pool(self, fine: Float32Array, coarse: Float32Array, factor: int) -> None:
+        kernels.pool(_rows(fine), _rows(coarse), factor)
+
+    def spread(self, coarse: Float32Array, fine: Float32Array, factor: int) -> None:
+        kernels.spread(_rows(coarse), _rows(fine), factor)
+
+
+class Plain:
+    """The same in plain NumPy: the readable definition."""
+
+    def extrapolate(self, x: Float32Array, before: Float32Array, alpha: float, floor: float, out: Float32Array) -> None:
+        np.maximum(x + x.dtype.type(alpha) * (x - before), x.dtype.type(floor), out=out)
+
+    def ratio(self, expected: Float32Array, data: Float32Array, behind: Float32Array | None, floor: float) -> None:
+        total = expected if behind is None else expected + behind
+        np.divide(data, np.maximum(total, total.dtype.type(floor)), out=expected)
+
+    def multiply(
+        self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
+        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        y = np.empty_like(x)
+        self.extrapolate(x, before, alpha, floor, y)
+        np.maximum(y * (back if weight is None else back * weight), y.dtype.type(floor), out=before)
+        if weight is not None:
+            np.copyto(before, x, where=weight <= 0)
+        now = np.maximum(before - y, y.dtype.type(floor))
+        seen = now if weight is None else np.divide(now, weight, out=np.zeros_like(now), where=weight > 0)
+        sums[0] = np.einsum("ij,ij->i", _rows(change), _rows(seen))
+        sums[1] = np.einsum("ij,ij->i", _rows(now), _rows(seen))
+        change[:] = now
+
+    def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
+        np.subtract(data, expected, out=expected)
+        if mask is not None:
+            expected *= mask
+
+    def descend(
+        self, x: Float32Array, before: Float32Array, momentum: float, back: Float32Array, weight: Float32Array | None
+    ) -> None:
+        step = back if weight is None else weight * back
+        np.maximum(x + x.dtype.type(momentum) * (x - before) + step, 0, out=before)
+        if weight is not None:
+            np.copyto(before, x, where=weight <= 0)
+
+    def pool(self, fine: Float32Array, coarse: Float32Array, factor: int) -> None:
+        *lead, height, width = coarse.shape
+        coarse[:] = fine.reshape(*lead, height, factor, width, factor).mean((-3, -1))
+
+    def spread(self, coarse: Float32Array, fine: Float32Array, factor: int) -> None:
+        fine[:] = np.repeat(np.repeat(coarse, factor, -2), factor, -1) / factor**2

@@ -1,0 +1,149 @@
+"""The second stage: planes or volumes deconvolved with their PSF, compared with the data only where there are data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Engine, Float32Array, Imaging
+from ..errors import RecipeError
+from ..optics.gaussian import gaussian_kernel1d
+from ..optics.psf import Psf
+from ..preprocess.upsample import upsample
+from ..recipe import Recipe
+from ..solvers.data_term import DataTerm
+from ..solvers.landweber import Landweber
+from ..solvers.loop import Outcome, solve
+from ..solvers.richardson_lucy import RichardsonLucy
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Deconvolved:
+    """What the second stage returns.
+
+    Attributes
+    ----------
+    value : array
+        The object inside the field.
+    outcome : Outcome
+        How the iteration ended.
+    measured, explained : float
+        Sum of the data that count, less a background in the model, and of what the object, also that beyond the
+        field, makes of them.
+    masked : int
+        How many data did not count.
+    """
+
+    value: Float32Array
+    outcome: Outcome
+    measured: float
+    explained: float
+    masked: int = 0
+
+    def in_counts(self, scale: np.float32) -> Deconvolved:
+        """Return the same in counts, `scale` of them to one."""
+        times = float(scale)
+        value = self.value * scale
+        return replace(self, value=value, measured=self.measured * times, explained=self.explained * times)
+
+
+def untouched(plane: Float32Array) -> Deconvolved:
+    """Return a plane to which nothing is done."""
+    total = float(plane.sum(dtype=np.float64))
+    return Deconvolved(plane, Outcome.COMPLETED, total, total)
+
+
+class Deconvolver:
+    """Richardson–Lucy or Landweber for planes or volumes of one shape; prepared once, used from several threads.
+
+    Where no background is in the model, the object is scaled so that it explains exactly the light measured (negative
+    data as zero): cutting the extrapolation at zero adds up to a percent. The sum over the field is not forced: light
+    near the border may come from sources beyond it, or have left the field, and is counted where its source is.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Resolved.
+    psf : Psf or sequence of float
+        On the grid of the result: sampled, or the widths (FWHM) in pixels of a Gaussian, one per axis such as (y, x).
+    factor : int
+        How many times finer than the data the result is, in y and x.
+    """
+
+    def __init__(self, recipe: Recipe, psf: Psf | Sequence[float], factor: int = 1) -> None:
+        self.method = recipe.deconvolution
+        self.iterations = int(recipe.deconvolution_iterations)
+        self.factor = factor
+        self.psf: Float32Array | tuple[Float32Array, ...]
+        self.mirror = recipe.borders == "mirror"
+        self.psf = psf.data if isinstance(psf, Psf) else tuple(gaussian_kernel1d(width) for width in psf)
+        self._terms: dict[tuple[str, int, tuple[int, ...]], DataTerm] = {}
+        self._lock = Lock()
+
+    def __call__(
+        self, data: Float32Array, behind: Float32Array | None, engine: Engine, mask: Mask | None = None
+    ) -> Deconvolved:
+        """Deconvolve a plane or a volume.
+
+        Parameters
+        ----------
+        data : array, shape (Y, X) or (Z, Y, X)
+            Its maximum is about 1.
+        behind : array, same shape, optional
+            What the blurred object is added to.
+        engine : Engine
+            What computes.
+        mask : array of bool, same shape, optional
+            Where data count.
+        """
+        term = self._term(engine, data.shape)
+        if mask is not None and not mask.all():
+            term = DataTerm(term.imaging, mask)
+        start = None if self.factor == 1 else self._fine(data if behind is None else data - behind)
+        if self.method == "rl":
+            solution = solve(RichardsonLucy(term, self.iterations, behind, start), data)
+        else:
+            solution = solve(Landweber(term, self.iterations, behind, start), data)
+        if not solution.outcome.ok:
+            return Deconvolved(self._fine(data), solution.outcome, 0.0, 0.0)
+        counted = data if mask is None else data[mask]
+        net = counted if behind is None else counted - (behind if mask is None else behind[mask])
+        measured = float(net.sum(dtype=np.float64))
+        explained = term.explained(solution.value)
+        value = solution.value[term.imaging.field]
+        if behind is None and explained > 0:
+            aim = float(np.maximum(net, 0).sum(dtype=np.float64))
+            value, explained = value * np.float32(aim / explained), aim
+        return Deconvolved(value, solution.outcome, measured, explained, data.size - counted.size)
+
+    def _term(self, engine: Engine, shape: tuple[int, ...]) -> DataTerm:
+        key = (engine.name, engine.threads, shape)
+        with self._lock:
+            if key not in self._terms:
+                self._terms[key] = DataTerm(self._imaging(engine, shape))
+            return self._terms[key]
+
+    def _imaging(self, engine: Engine, shape: tuple[int, ...]) -> Imaging:
+        lengths = [len(k) for k in self.psf] if isinstance(self.psf, tuple) else list(self.psf.shape)
+        if len(lengths) > len(shape):
+            raise RecipeError(
+                f"the PSF has {len(lengths)} axes, the image {len(shape)}: a plane takes a PSF of two axes (Y, X); "
+                "give one, or the whole z-stack"
+            )
+        if not self.mirror:
+            return engine.imaging(self.psf, shape, self.factor)
+        if not isinstance(self.psf, tuple) or len(shape) != 2 or self.factor != 1:
+            raise RecipeError(
+                "borders = 'mirror' is for planes with a Gaussian PSF on their own grid: leave it out, or use "
+                "upsample_method = 'fourier'"
+            )
+        return engine.mirrored(self.psf[0], self.psf[1], (shape[0], shape[1]))
+
+    def _fine(self, data: Float32Array) -> Float32Array:
+        return data.copy() if self.factor == 1 else upsample(data, self.factor)

@@ -75,8 +75,10 @@ class Image:
         One per plane of the C axis (one in all when there is no C); empty when nothing is known.
     meta : mapping, optional
         What else the file said. Keys in use: ``path``, ``format``, ``series``, ``series_count``, ``sha256``,
-        ``numerical_aperture``, ``refractive_index``, ``modality``, ``bits`` (significant bits), ``notes``
-        (sentences about what was lost or assumed while reading), ``provenance`` (a dict: how this image was made).
+        ``numerical_aperture``, ``refractive_index``, ``modality`` (``channel_modalities`` where channels differ),
+        ``pinhole_airy`` and ``pinhole_um`` (diameters, one or one for each channel), ``bits`` (significant bits),
+        ``notes`` (sentences about what was lost or assumed while reading), ``provenance`` (a dict: how this image
+        was made).
 
     Raises
     ------

@@ -81,13 +81,13 @@ def test_at_low_aperture_the_axial_width_is_the_paraxial_one() -> None:
 @pytest.mark.parametrize(("sample", "depth"), [(1.518, 0.0), (1.47, 8.0), (1.33, 3.0)])
 def test_every_plane_holds_the_same_light(terms: str, sample: float, depth: float) -> None:
     one = scope(sample_index=sample, depth_um=depth)
-    grid = Grid.reaching(25.0, 2 * 1.4 / WAVE)
+    grid = Grid.reaching(15.0, 2 * 1.4 / WAVE)
     stage = depth * 1.1 + np.array([-1.0, 0.0, 0.7])
     rays = pupil(one, WAVE, grid.radius_um[-1], (stage[0], stage[-1]))
     chosen = scalar_terms(rays) if terms == "scalar" else vectorial_terms(one, rays)
     light = grid.ring_weights() @ intensity(rays, chosen, grid.radius_um, stage)
     assert np.all(light < 1.001)
-    assert np.all(light > 0.95)  # the rest lies beyond 25 µm
+    assert np.all(light > 0.93)  # the rest lies beyond 15 µm
 
 
 def test_the_layers_add_the_phase_of_gibson_and_lanni_and_damp_evanescent_waves() -> None:

@@ -72,10 +72,9 @@ def facts(root: Element, number: int, shape: dict[str, int]) -> Facts:
                 f"{key} = {pixels.get(key)} {pixels.get(f'{key}Unit', 'µm')} is no size on the specimen and is ignored"
             )
     found.interval_s = time_s(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")) or _plane_step(pixels)
-    found.channels = tuple(_channel(channel) for channel in _all(pixels, "Channel"))
-    modes = {channel.get("AcquisitionMode") for channel in _all(pixels, "Channel")} - {None, "Other"}
-    if modes:
-        found.meta["modality"] = " / ".join(sorted(str(mode) for mode in modes))
+    channels = list(_all(pixels, "Channel"))
+    found.channels = tuple(map(_channel, channels))
+    _kinds(channels, found)
     bits = positive(pixels.get("SignificantBits"))
     if bits is not None:
         found.meta["bits"] = int(bits)
@@ -84,6 +83,19 @@ def facts(root: Element, number: int, shape: dict[str, int]) -> Facts:
     if made:
         found.meta["provenance"] = made
     return found
+
+
+def _kinds(channels: list[Element], found: Facts) -> None:
+    """Add kind of microscope and pinhole: one value where the channels agree, one for each where they do not."""
+    modes = [mode if (mode := channel.get("AcquisitionMode")) != "Other" else None for channel in channels]
+    named = sorted({mode for mode in modes if mode})
+    if named:
+        found.meta["modality"] = " / ".join(named)
+    if len(named) > 1:
+        found.meta["channel_modalities"] = tuple(modes)
+    holes = [length_um(channel.get("PinholeSize"), channel.get("PinholeSizeUnit", "µm")) for channel in channels]
+    if any(holes):
+        found.meta["pinhole_um"] = holes[0] if len(set(holes)) == 1 else tuple(holes)
 
 
 def provenance(root: Element) -> dict[str, Any]:

@@ -21,12 +21,13 @@ UNKNOWN: Final = "unknown"
 """A kind whose resolution NA and wavelength do not set: localisation, near field, spectroscopy."""
 
 _PARTS: Final[dict[str, str]] = {
+    "structured": SIM,
+    "sim": SIM,
     "lightsheet": LIGHT_SHEET,
     "spim": LIGHT_SHEET,
     "selectiveplane": LIGHT_SHEET,
     "totalinternal": TIRF,
     "tirf": TIRF,
-    "structured": SIM,
     "spinningdis": SPINNING_DISK,
     "airyscan": AIRYSCAN,
     "pixelreassign": AIRYSCAN,
@@ -44,7 +45,6 @@ _PARTS: Final[dict[str, str]] = {
     "singlemolecule": UNKNOWN,
     "nearfield": UNKNOWN,
     "spectroscopy": UNKNOWN,
-    "sim": SIM,
 }
 """Kind by a part of the name in small letters and digits; the first that fits."""
 

@@ -111,6 +111,7 @@ def _modality(image: Image, channel: int, notes: list[str]) -> dict[str, str]:
     """Return the kind of microscope; a name that says nothing about the optics is taken for wide field and noted."""
     name = _of_channel(image.meta.get("channel_modalities"), channel) or image.meta.get("modality")
     if not name:
+        notes.append("the file does not name the kind of microscope: wide field is assumed (--modality)")
         return {}
     names = str(name).split(" / ")
     known = [kinds.kind_of(one) for one in names if kinds.has_model(one)]

@@ -87,7 +87,7 @@ def test_every_plane_holds_the_same_light(terms: str, sample: float, depth: floa
     chosen = scalar_terms(rays) if terms == "scalar" else vectorial_terms(one, rays)
     light = grid.ring_weights() @ intensity(rays, chosen, grid.radius_um, stage)
     assert np.all(light < 1.001)
-    assert np.all(light > 0.93)  # the rest lies beyond 15 µm
+    assert np.all(light > 0.9)  # the rest lies beyond 15 µm
 
 
 def test_the_layers_add_the_phase_of_gibson_and_lanni_and_damp_evanescent_waves() -> None:

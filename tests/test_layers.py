@@ -59,6 +59,7 @@ LIBRARIES = {
     "pydantic": "recipe.py",
     "pywt": "preprocess/*",
     "rich": "cli/*",
+    "threadpoolctl": "preprocess/*",
     "tifffile": "io/*",
     "tomli_w": "recipe.py",
     "torch": "engines/*",

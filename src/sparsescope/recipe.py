@@ -34,9 +34,7 @@ Background = Literal[
     "none",
     "flat",
     "smooth-wide",
-    "smooth-40",
-    "smooth-20",
-    "smooth-12",
+    "smooth-16",
     "smooth-8",
     "weak-high-light",
     "strong-high-light",
@@ -44,7 +42,8 @@ Background = Literal[
     "medium-low-light",
     "strong-low-light",
 ]
-"""Nothing; a low percentile over the plane or over windows of so many PSF widths; or the published wavelet modes."""
+"""Nothing; low percentiles over the plane or wide windows; a field fitted to what is no structure, varying over no less
+than so many PSF widths; or the published wavelet modes."""
 
 
 def _unit(unit: str) -> dict[str, str]:

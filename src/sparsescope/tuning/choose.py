@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from ..engines import Engine
 from ..optics.gaussian import gaussian_kernel1d
-from ..preprocess.haze import MODES
 from ..preprocess.noise_correlation import correlation_radius_px
 from .choice import Choice, Point, Request
 from .crop import SIDE, informative
@@ -32,6 +31,7 @@ CONTINUITIES = (0.1, 0.3, 1.0)
 COARSE = ((100.0, 1000.0), (3, 7, 14, 30))
 STACK_SIDE = 128
 MOVIE_SIDE = 96
+CANDIDATES = ("smooth-16",)
 GENTLE = "smooth-wide"
 """Background where noise is correlated: such frames were processed, and prediction cannot tell haze from structure."""
 
@@ -171,7 +171,7 @@ def _bench(
 def _background(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> _Search:
     """Return the search on the background that predicts best at a few settings."""
     fixed = request.fixed.get("background")
-    modes = [str(fixed)] if fixed is not None else [GENTLE] if radius else list(MODES)
+    modes = [str(fixed)] if fixed is not None else [GENTLE] if radius else list(CANDIDATES)
     middle = request.planes[len(request.planes) // 2 :][:1]
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]

@@ -1,0 +1,108 @@
+"""The fitted background on planes whose background is known."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sparsescope.preprocess.one_thread import one_thread
+from sparsescope.preprocess.smooth_field import smooth_field
+
+FWHM_PX = 3.2
+READ = 2.0
+
+
+def hazy(shape: tuple[int, int], seed: int, strength: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(rng.normal(size=tuple(n + 200 for n in shape)), 45)[100:-100, 100:-100]
+    return 110 + strength * (field - field.min()) / np.ptp(field)
+
+
+def lines(shape: tuple[int, int], seed: int, count: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros(shape)
+    for _ in range(count):
+        y, x, angle = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(0, np.pi)
+        along = np.arange(-max(shape), max(shape), 0.3)
+        rows, columns = (y + along * np.sin(angle)).astype(int), (x + along * np.cos(angle)).astype(int)
+        inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+        drawn[rows[inside], columns[inside]] += 1
+    blurred = ndimage.gaussian_filter(drawn, FWHM_PX / 2.3548)
+    return blurred / np.percentile(blurred, 99.5)
+
+
+def counted(light: np.ndarray, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.poisson(light - 100) + 100 + rng.normal(0, READ, light.shape)).astype(np.float32)
+
+
+def found(plane: np.ndarray, widths: float = 16) -> np.ndarray:
+    return smooth_field(plane, fwhm_px=FWHM_PX, widths=widths, variance=(1.0, READ**2 - 100, READ**2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("light", [100, 3000])
+def test_haze_as_bright_as_the_structures_is_known_to_a_percent_of_them(light: float, seed: int) -> None:
+    behind = hazy((256, 256), seed, light)
+    plane = counted(behind + light * lines(behind.shape, seed, 25), seed)
+    error = found(plane) - behind
+    assert error.std() < 0.012 * light
+    assert -0.03 * light < error.mean() < 0.01 * light
+
+
+def test_what_is_no_background_is_left_to_the_structures() -> None:
+    y, x = np.mgrid[:256, :256]
+    behind = hazy((256, 256), 1, 200)
+    thick = sum(np.hypot(y - 20 - 50 * i, x - 128 - 60 * (i % 2)) < 14 for i in range(5))
+    error = found(counted(behind + 500 * thick)) - behind
+    assert error[thick > 0].max() < 25
+
+
+def test_without_haze_the_background_is_level_and_its_noise_averaged_out() -> None:
+    behind = np.full((200, 300), 150.0)
+    error = found(counted(behind + 300 * lines(behind.shape, 4, 15))) - behind
+    assert error.std() < 0.5
+    assert abs(error.mean()) < 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 30), (300, 70)])
+def test_planes_of_any_shape_have_a_background_between_their_values(shape: tuple[int, int]) -> None:
+    plane = np.random.default_rng(0).normal(100, 5, shape).astype(np.float32)
+    background = found(plane)
+    assert background.shape == shape
+    assert background.min() > plane.min() - 15
+    assert background.max() < plane.max() + 15
+
+
+@pytest.mark.parametrize("variance", [(0.0, 0.0, 0.0), (0.0, 1e-12, 0.0), (1.0, -1e9, 0.0), (0.0, 1e9, 1.0)])
+def test_a_variance_that_is_wrong_gives_a_sober_background(variance: tuple[float, float, float]) -> None:
+    behind = hazy((128, 128), 2, 100)
+    plane = counted(behind + 400 * lines(behind.shape, 2, 8))
+    background = smooth_field(plane, fwhm_px=FWHM_PX, widths=16, variance=variance)
+    assert np.isfinite(background).all()
+    assert plane.min() - 50 < background.min() <= background.max() < plane.max()
+
+
+def test_the_same_plane_has_the_same_background_from_any_thread() -> None:
+    plane = counted(hazy((128, 128), 5, 100))
+    once = found(plane)
+    with ThreadPoolExecutor(4) as pool:
+        for other in pool.map(lambda _: found(plane), range(8)):
+            np.testing.assert_array_equal(once, other)
+
+
+def test_the_limit_of_one_thread_ends_with_its_last_user() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with one_thread():
+        with one_thread():
+            assert set(threads()) == {1}
+        assert set(threads()) == {1}
+    assert threads() == before

@@ -76,15 +76,26 @@ def test_a_tile_is_what_a_run_with_its_flags_gives_there(changes: dict[str, Any]
     assert np.array_equal(made.raw, values[rows, columns].astype(np.float32))
 
 
-@pytest.mark.parametrize("axes", ["ZYX", "TYX", "TCZYX"])
-def test_a_tile_of_a_stack_has_its_neighbours_in_it(axes: str) -> None:
+@pytest.mark.parametrize(
+    ("axes", "changes", "planes"),
+    [
+        ("ZYX", {}, 5),
+        ("TYX", {}, 5),
+        ("TCZYX", {}, 5),
+        ("TZYX", {"continuity_t": 0.3}, 20),
+        ("TZYX", {"continuity": 0, "continuity_t": 0.3}, 5),
+    ],
+)
+def test_a_tile_of_a_stack_has_its_neighbours_in_it(axes: str, changes: dict[str, Any], planes: int) -> None:
     shape = {"T": 2, "C": 2, "Z": 8}
+    if changes:
+        shape = {"T": 6, "Z": 4}
     sizes = tuple(12 if axes == "TYX" and a == "T" else shape[a] for a in axes[:-2])
     values = counts((*sizes, 48, 48), seed=1)
     image = as_image(values, axes=axes, pixel_size_um=0.1)
-    recipe = Recipe(**FAST)
+    recipe = Recipe(**FAST).replace(**changes)
     made = sweep(image, recipe)
-    assert made.planes == 5
+    assert made.planes == planes
     tile = made.rows[2][1]
     whole = ss.deconvolve(image, recipe.replace(**flags_of(tile.flags))).image
     there = whole.block(**made.place.index)[made.place.rows, made.place.columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -216,9 +217,7 @@ def sweep(
     def tile(fidelity: float, sparsity: float) -> Tile:
         nonlocal shown
         setting = fixed.replace(fidelity=fidelity, sparsity=sparsity)
-        values = deconvolve(crop, setting, threads=threads, scale=scale).image.block(
-            **({block.axes[0]: at} if at is not None else {})
-        )
+        values = deconvolve(crop, setting, threads=threads, scale=scale).image.block(**at)
         rows, columns = (slice(part.start * factor, part.stop * factor) for part in inner)
         shown += 1
         if on_progress:
@@ -227,18 +226,23 @@ def sweep(
 
     rows = tuple(tuple(tile(f, s) for s in sparsities) for f in fidelities)
     raw = image.block(**place.index)[place.rows, place.columns].astype(np.float32)
-    return Sweep(image, raw, rows, place, planned, 1 if at is None else block.shape[0])
+    return Sweep(image, raw, rows, place, planned, math.prod(block.shape[:-2]))
 
 
-def _planes_around(image: Image, place: Place, axis: str | None) -> tuple[Image, int | None]:
-    """Return the plane shown with its neighbours along the axis of continuity, and which of them it is."""
+def _planes_around(image: Image, place: Place, tied: str | None) -> tuple[Image, dict[str, int]]:
+    """Return the plane shown with its neighbours along the axes of continuity, and which of them it is.
+
+    Where t is tied and z is not, z stays as an axis of one plane: without it, `continuity` would be the weight along t.
+    """
     index: dict[str, Any] = dict(place.index)
-    at: int | None = None
-    if axis is not None:
-        first = min(max(0, index[axis] - NEIGHBOURS), max(0, image.sizes[axis] - 2 * NEIGHBOURS - 1))
-        at = index[axis] - first
-        index[axis] = slice(first, first + 2 * NEIGHBOURS + 1)
-    return Image(image.block(**index), (axis or "") + "YX", image.spacing_um, image.interval_s), at
+    at: dict[str, int] = {}
+    for axis in "TZ":
+        if axis in (tied or "") or (axis == "Z" and tied == "T" and axis in image.axes):
+            reach = NEIGHBOURS if tied and axis in tied else 0
+            first = min(max(0, index[axis] - reach), max(0, image.sizes[axis] - 2 * reach - 1))
+            at[axis] = index[axis] - first
+            index[axis] = slice(first, first + 2 * reach + 1)
+    return Image(image.block(**index), "".join(at) + "YX", image.spacing_um, image.interval_s), at
 
 
 def _above_background(block: Image, recipe: Recipe, threads: int | None) -> tuple[Image, float]:

@@ -166,14 +166,17 @@ def test_at_high_aperture_the_vectorial_spot_is_wider_and_has_no_dark_ring() -> 
     assert full[(radius < 0.3)].min() > 0.01 * full[0]
 
 
-def test_twice_the_nodes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sample", "depth", "reach"), [(1.33, 20.0, 5.0), (1.518, 0.0, 5.0), (1.518, 0.0, 50.0)])
+def test_twice_the_nodes_change_nothing(
+    sample: float, depth: float, reach: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sparsescope.optics import diffraction
 
-    one = scope(sample_index=1.33, depth_um=20.0)
-    radius, stage = np.linspace(0, 5, 40), np.linspace(20, 30, 11)
+    one = scope(sample_index=sample, depth_um=depth)
+    radius, stage = np.linspace(0, reach, 40), np.linspace(depth, depth + 10, 11)
 
     def found() -> np.ndarray:
-        rays = pupil(one, WAVE, 5.0, (20.0, 30.0))
+        rays = pupil(one, WAVE, reach, (depth, depth + 10))
         return intensity(rays, vectorial_terms(one, rays), radius, stage)
 
     once = found()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import InputError, RecipeError
 from ..image import Image
 from .measured_average import Average, average
-from .measured_find import Bead, Found, find_beads, widths_px
+from .measured_find import DETECTED, Bead, Found, find_beads, widths_px
 from .measured_shape import LARGEST_BEAD, ball_widening, cropped, denoised, support, symmetrised, without_ball
 from .measured_volume import AXES, full_scale, one_volume
 from .psf import Psf
@@ -26,6 +26,8 @@ LEAST_PEAK: Final = 20.0
 GOOD_PEAK: Final = 60.0
 """… and below which its tails are lost in the noise, which is said."""
 USUAL_BEAD_UM: Final = 0.1
+FAINTEST: Final = 1e-6
+"""Part of the maximum below which a value is rounding."""
 CUT: Final = 0.01
 """Part of the light in negative values above which it is said that they were cut."""
 MOST: Final = 200
@@ -156,8 +158,8 @@ def _refuse_unusable(found: Found) -> None:
     """Say why there is nothing to average."""
     if not found.beads:
         raise InputError(
-            "no bead was found: nothing stands five times above the noise. Give an image of small fluorescent beads "
-            "far apart; a file that is one clean PSF already is used as it is"
+            f"no bead was found: nothing stands {DETECTED:g} times above the noise. Give an image of small fluorescent "
+            "beads far apart; a file that is one clean PSF already is used as it is"
         )
     if found.usable:
         return
@@ -203,7 +205,7 @@ def _finished(
         values, seen = symmetrised(values, sizes), symmetrised(seen, sizes)
     values = values * seen
     negative = float(-values[values < 0].sum() / values[values > 0].sum())
-    values = cropped(np.maximum(values, 0))
+    values = cropped(np.where(values > FAINTEST * values.max(), values, 0))
     used = len(mean.used)
     left_out = {bead.position_px: bead for bead in mean.beads}
     beads = tuple(left_out.get(bead.position_px, bead) for bead in found.beads)

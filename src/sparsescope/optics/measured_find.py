@@ -16,7 +16,7 @@ from .width import line_fwhm_px
 
 Floats = npt.NDArray[np.float32]
 
-DETECTED: Final = 5.0
+DETECTED: Final = 8.0
 """A bead stands so many times the noise above the band-passed image …"""
 FAINTEST: Final = 0.02
 """… and above this part of the brightest spot."""
@@ -31,7 +31,7 @@ SCALES: Final = (2.5, 5.0, 10.0)
 TYPICAL: Final = 0.1
 """Spots from this part of the brightest on tell the scale."""
 LATERAL: Final = (6.0, 5.0, 4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5)
-AXIAL: Final = (4.0, 3.0, 2.5, 2.0, 1.75, 1.5, 1.25)
+AXIAL: Final = (4.0, 3.0, 2.5, 2.0, 1.75, 1.5, 1.25, 1.0)
 """Half-widths of the window around a bead that are tried, in FWHM, the largest first."""
 PLENTY: Final = (4.0, 3.0)
 """Half-widths, lateral and axial, beyond which a larger window is not worth losing beads for."""
@@ -134,10 +134,9 @@ def _at_scale(values: Floats, fwhm: tuple[float, ...]) -> tuple[list[Bead], tupl
     beads: list[Bead] = []
     for _ in range(3):
         beads = _spots(values, fwhm)
-        measured = _typical_width(values, beads, fwhm)
-        if all(abs(new / old - 1) < 0.2 for new, old in zip(measured, fwhm, strict=True)):
+        before, fwhm = fwhm, _typical_width(values, beads, fwhm)
+        if all(abs(new / old - 1) < 0.2 for new, old in zip(fwhm, before, strict=True)):
             break
-        fwhm = measured
     return beads, fwhm
 
 
@@ -285,6 +284,8 @@ def _window(beads: Sequence[Bead], fwhm: Sequence[float], shape: Sequence[int]) 
     counts = [
         sum(not bead.problem and not _place(bead, beads, radius, fwhm, shape) for bead in beads) for radius in radii
     ]
+    if not counts[-1]:
+        return radii[-1]
     few = min(counts[-1], max(3, math.ceil(counts[-1] / 2)))
     most = math.ceil(0.9 * counts[-1])
     fitting = [

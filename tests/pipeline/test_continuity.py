@@ -187,6 +187,8 @@ def test_physical_weights_are_those_of_derivatives_per_micron(upsample: int) -> 
     published = PLAIN.replace(continuity=0.9 * factor, upsample=upsample)
     assert np.array_equal(result(data, physical, "ZYX"), result(data, published, "ZYX"))
     assert z_factor(image("ZYX", (5, 20, 22)), physical) == pytest.approx(factor)
+    later = physical.replace(deconvolution="rl", upsample_method="model")
+    assert z_factor(image("ZYX", (5, 20, 22)), later) == pytest.approx(1 / 9), "made finer by the second stage only"
     assert z_factor(image("ZYX", (5, 20, 22), x=0.1, y=0.4, z=0.2), PLAIN.replace(z_weighting="physical")) == 1
 
 

@@ -78,8 +78,12 @@ def z_factor(image: Image, recipe: Recipe) -> float:
             f"z_weighting 'physical' compares the z step with the pixel size, and the {missing} is not known: add "
             f"{flag} in Python) with your value, or use --z-weighting published"
         )
-    pixel_um = math.sqrt(x_um * image.spacing_um.get("y", x_um)) / recipe.upsample
-    return (pixel_um / z_um) ** 2
+    return (math.sqrt(x_um * image.spacing_um.get("y", x_um)) / _finer(recipe) / z_um) ** 2
+
+
+def _finer(recipe: Recipe) -> int:
+    """How much finer than the input the grid of the sparse stage is."""
+    return 1 if recipe.upsample_method == "model" and recipe.deconvolution != "none" else recipe.upsample
 
 
 def one_name(image: Image, recipe: Recipe) -> tuple[Recipe, str | None]:
@@ -118,6 +122,6 @@ def explanation(image: Image, recipe: Recipe) -> str | None:
     factor, deep = z_factor(image, recipe), continuity_of(image, recipe).z
     return (
         f"continuity along z is {recipe.continuity:g} × {factor:.3g} = {deep:.3g} from plane to plane: "
-        f"pixels of {image.spacing_um['x'] / recipe.upsample:.3g} µm, planes {image.spacing_um['z']:.3g} µm apart "
+        f"pixels of {image.spacing_um['x'] / _finer(recipe):.3g} µm, planes {image.spacing_um['z']:.3g} µm apart "
         "(z_weighting physical)"
     )

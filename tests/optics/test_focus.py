@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sparsescope.optics.focus import axial_width_um, best_focus_um, is_aberrated, limited_width_um
+from sparsescope.optics.focus import axial_width_um, best_focus_um, is_aberrated, limited_width_um, paraxial_focus_um
 from sparsescope.optics.microscope import Microscope
 from sparsescope.optics.models import model_of
 
@@ -67,3 +67,14 @@ def test_the_brightest_position_is_found_to_a_fraction_of_the_peak(kind: str) ->
     found = best_focus_um(one, model)
     stage = found + np.linspace(-0.5, 0.5, 2001)
     assert stage[model.on_axis(stage).argmax()] == pytest.approx(found, abs=0.01)
+
+
+@pytest.mark.parametrize(("index", "sample", "aperture"), [(1.518, 1.33, 1.4), (1.333, 1.47, 1.2)])
+def test_deep_in_the_sample_the_focus_is_looked_for_far_from_the_paraxial_one(
+    index: float, sample: float, aperture: float
+) -> None:
+    one = scope(aperture, index, sample, 80.0)
+    stage = np.linspace(0.7, 1.4, 4001) * paraxial_focus_um(one)
+    found = focus(one)
+    assert abs(found - paraxial_focus_um(one)) > 2.5 * limited_width_um(one)
+    assert stage[model_of(one, 3).on_axis(stage).argmax()] == pytest.approx(found, abs=0.05)

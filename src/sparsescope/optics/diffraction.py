@@ -83,8 +83,9 @@ def pupil(scope: Microscope, wavelength_um: float, radius_um: float, stage_um: S
         k (n_s z cos θ_s + n_g (t - t0) cos θ_g)
 
     Moving the stage by d changes the path in the immersion medium by -n_i d cos θ_i. Gauss-Legendre nodes in θ_i: N of
-    them integrate a phase that runs through Φ once N > Φ / 2 plus a few. At the critical angle of the sample the
-    cosine has a square root, so both sides get nodes that grow with the square of the distance from it.
+    them, exact to degree 2 N - 1, integrate a phase that runs through Φ once N > Φ / 4 plus a few. At the critical
+    angle of the sample the cosine has a square root, so both sides get nodes that grow with the square of the distance
+    from it.
     """
     aperture, n_i = scope.need("numerical_aperture"), scope.index()
     last, critical = math.asin(aperture / n_i), math.asin(min(scope.sample() / n_i, 1.0))
@@ -94,7 +95,7 @@ def pupil(scope: Microscope, wavelength_um: float, radius_um: float, stage_um: S
         float(np.abs(np.diff(coarse.aberration.real - k * n_i * at * coarse.immersion)).sum()) for at in stage_um
     )
     return _rays(
-        scope, wavelength_um, *_nodes(last, critical, math.ceil(0.55 * (k * aperture * radius_um + swing)) + 24)
+        scope, wavelength_um, *_nodes(last, critical, math.ceil(0.3 * (k * aperture * radius_um + swing)) + 24)
     )
 
 

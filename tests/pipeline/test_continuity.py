@@ -11,7 +11,7 @@ import sparsescope as ss
 from problems import counts, settings
 from sparsescope.engines import HessianTerms, pick
 from sparsescope.errors import InputError
-from sparsescope.pipeline import blocks
+from sparsescope.pipeline import Progress, blocks, run
 from sparsescope.pipeline.continuity import Continuity, continuity_of, z_factor
 from sparsescope.recipe import Recipe
 from sparsescope.solvers.loop import solve
@@ -149,6 +149,31 @@ def test_without_a_halo_windows_would_show(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(blocks, "LEAST_HALO", 0)
     monkeypatch.setattr(blocks, "MOST_HALO", 0)
     assert np.abs(result(data, recipe) - whole).max() > 1e-3 * whole.max()
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("TZYX", (6, 3, 70, 13)), ("ZYX", (5, 70, 13)), ("TYX", (40, 70, 13))])
+def test_blocks_too_large_for_memory_are_cut_along_y_and_seams_do_not_show(
+    axes: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, recipe = counts(shape), settings(continuity_t=0.5, background="none", deconvolution="none")
+    data[..., 30:, :] //= 2
+    whole = result(data, recipe, axes)
+    seen: list[tuple[int, ...]] = []
+    stage = run.sparse_stage
+
+    def noted(*given: Any) -> Any:
+        seen.append(given[3].shape)
+        return stage(*given)
+
+    monkeypatch.setattr(run, "sparse_stage", noted)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    reports: list[Progress] = []
+    cut = result(data, recipe, axes, on_progress=reports.append)
+    assert max(part[-2] for part in seen) <= 2 * blocks.halo_planes(1.0, 150.0) + 8 < 70
+    assert np.abs(cut - whole).max() <= 1e-3 * whole.max()
+    done = [report.done for report in reports if report.stage == "deconvolution"]
+    assert done == sorted(done)
+    assert done[-1] == np.prod(shape[:-2])
 
 
 def test_every_plane_of_a_window_is_kept_once_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from ..image import Image, as_image
 from ..recipe import Recipe
 from ..solvers.loop import Outcome
 from .account import Account, Sums, total
+from .bands import in_bands
 from .blocks import Block, Index, Planes, halo_planes
 from .continuity import Continuity, continuity_of
 from .plan import Plan, plan
@@ -248,7 +249,10 @@ class _Run:
         if has_sparse_stage(recipe):
             net = (data if behind is None else data - behind) / scale
             together = net.reshape(*block.shape, *net.shape[1:])
-            solution = sparse_stage(together, recipe, self.tied, engine, partial(self._inside, kept))
+            one = partial(sparse_stage, recipe, self.tied, engine)
+            inside = partial(self._inside, kept)
+            tied = bool(self.tied.axes)
+            solution = in_bands(one, together, float(recipe.fidelity), inside) if tied else one(together, inside)
             sparse, model = solution.value.reshape(net.shape) * scale, None
             outcomes.append(solution.outcome)
             if self.tied.axes:
@@ -308,5 +312,5 @@ class _Run:
         return Result(
             image.replace(data=self.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),
             recipe, self.plan.sources, behind, self.engine.describe(), seconds, outcome.value, notes,
-            self.account.measures(), self.plan.tuning,
+            self.account.measures(), self.plan.tuning, self.plan.cameras,
         )  # fmt: skip

@@ -47,7 +47,7 @@ def estimate_background(
 
 
 def sparse_stage(
-    block: Float32Array, recipe: Recipe, tied: Continuity, engine: Engine, on_step: Callable[[int, int], None]
+    recipe: Recipe, tied: Continuity, engine: Engine, block: Float32Array, on_step: Callable[[int, int], None]
 ) -> Solution:
     """Sparse-Hessian stage of a YX plane, a ZYX or TYX block or a TZYX window whose maximum is about 1."""
     weights = (tied.z, tied.t) if block.ndim > 3 else (tied.z or tied.t, 0.0)

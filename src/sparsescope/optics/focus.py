@@ -9,6 +9,7 @@ import numpy as np
 from .microscope import Microscope
 from .model import Model
 from .quadrature import Doubles
+from .radial import Grid
 
 STEPS = 12
 """Positions per diffraction-limited axial width."""
@@ -60,11 +61,19 @@ def best_focus_um(scope: Microscope, model: Model) -> float:
     width = limited_width_um(scope)
     ends = sorted([paraxial_focus_um(scope), _marginal_focus_um(scope)])
     stage = np.arange(ends[0] - 2 * width, ends[1] + 2 * width, width / STEPS)
-    line = model.on_axis(stage)
+    top = _peak_um(stage, model.on_axis(stage))
+    if model.peak is None:
+        return top
+    near = top + np.arange(-STEPS, STEPS + 1) * (width / STEPS)
+    return _peak_um(near, model.intensity(Grid.reaching(0.0, model.cutoff), near)[0])
+
+
+def _peak_um(stage_um: Doubles, line: Doubles) -> float:
+    """Position of the maximum, between the samples by a parabola."""
     top = int(np.clip(line.argmax(), 1, len(line) - 2))
     low, middle, high = line[top - 1 : top + 2]
     bend = low - 2 * middle + high
-    return float(stage[top] + (0.5 * (low - high) / bend if bend < 0 else 0) * (stage[1] - stage[0]))
+    return float(stage_um[top] + (0.5 * (low - high) / bend if bend < 0 else 0) * (stage_um[1] - stage_um[0]))
 
 
 def axial_width_um(scope: Microscope, model: Model, focus_um: float) -> float:

@@ -50,7 +50,7 @@ FORMATS = (
     Format("Zeiss CZI", (".czi",), (b"ZISRAWFILE",), "czi"),
     Format("Leica LIF", (".lif", ".lof"), (b"\x70\x00\x00\x00",), "lif"),
     Format("Olympus OIB/OIF", (".oib", ".oif"), (b"\xd0\xcf\x11\xe0", b"\xff\xfe[\0"), "oif"),
-    Format("MRC", (".mrc", ".map", ".ccp4", ".mrcs"), (b"MAP ",), "mrc", offset=208),
+    Format("MRC", (".mrc", ".mrcs", ".ccp4"), (b"MAP ",), "mrc", offset=208),
 )
 """Every format that is read; to add one, add its line and its module."""
 

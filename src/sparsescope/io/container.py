@@ -8,7 +8,7 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -106,11 +106,15 @@ def read(
             facts = choice.stored.facts(choice.fixed)
         facts.notes[:0] = notes
         facts.meta |= {"format": kind, "series": number, "series_count": len(choices)}
-        reader = _Reader(path, open_file, choice, stamp(path))
+        reader = _Reader(path, open_file, choice.plain(), stamp(path))
         data = reader.array() if read_later(lazy, nbytes) else reader.whole(opened)
     finally:
         opened.close()
     return facts.image(*axes_of.arrange(data, letters))
+
+
+def _nothing(fixed: Mapping[str, int]) -> Facts:  # noqa: ARG001
+    return Facts()
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ class _Choice:
     def shape(self) -> tuple[int, ...]:
         pairs = zip(self.stored.axes, self.stored.shape, strict=True)
         return tuple(length for letter, length in pairs if letter not in self.fixed)
+
+    def plain(self) -> _Choice:
+        """Return the choice without what may hold on to the open file."""
+        return replace(self, stored=replace(self.stored, facts=_nothing))
 
     def said(self) -> str:
         """Name the choice for a message."""
@@ -228,7 +236,8 @@ class _Reader:
             if stamp(self.path) != self.seen:
                 raise InputError(f"{self.path.name} was changed while it was being read: start again")
             if self._opened is None:
-                self._opened = self.open_file(self.path)
+                with opening(self.path.name, "it cannot be opened again"):
+                    self._opened = self.open_file(self.path)
                 weakref.finalize(self, self._opened.close)
             return self._plane(self._opened, number, self.choice.shape[self.choice.axes.index("Y") :])
 

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
@@ -17,7 +16,7 @@ from . import container
 from .container import Stored
 from .czi_blocks import Block, check_blocks, read_block, read_directory
 from .damage import check_count
-from .facts import IMMERSION_INDEX, Facts, length_um, positive
+from .facts import IMMERSION_INDEX, Facts, length_um, per_channel, positive
 from .safe_xml import parse_xml
 
 if TYPE_CHECKING:
@@ -144,12 +143,12 @@ def _channel(element: Element, color: str | None) -> Channel:
         rgb = tuple(bytes.fromhex(text)[-3:])
     except ValueError:
         rgb = ()
-    emission, excitation = (positive(element.findtext(f"{kind}Wavelength")) for kind in ("Emission", "Excitation"))
+    emission, excitation = (_rounded(element.findtext(f"{kind}Wavelength")) for kind in ("Emission", "Excitation"))
     return Channel(
         element.get("Name"),
         (rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else None,
-        None if emission is None else round(emission, 6),
-        None if excitation is None else round(excitation, 6),
+        emission,
+        excitation,
     )
 
 
@@ -162,9 +161,9 @@ def _optics(root: Element, image: Element, channels: list[Element], facts: Facts
     objective = next((one for one in objectives if one.get("Id") == wanted), None)
     if objective is None and len(objectives) == 1:
         objective = objectives[0]
-    aperture = positive(objective.findtext("LensNA")) if objective is not None else None
+    aperture = _rounded(objective.findtext("LensNA")) if objective is not None else None
     if aperture is not None:
-        facts.meta["numerical_aperture"] = round(aperture, 6)
+        facts.meta["numerical_aperture"] = aperture
     index = positive(settings.findtext("RefractiveIndex")) if settings is not None else None
     medium = (settings.findtext("Medium") if settings is not None else None) or (
         objective.findtext("Immersion") if objective is not None else None
@@ -177,11 +176,19 @@ def _optics(root: Element, image: Element, channels: list[Element], facts: Facts
     bits = positive(image.findtext("ComponentBitCount"))
     if bits is not None:
         facts.meta["bits"] = int(bits)
-    modes = {one.findtext("AcquisitionMode") for one in channels} - {None, "Other"}
+    each = [one.findtext("AcquisitionMode") for one in channels]
+    modes = set(each) - {None, "Other"}
+    if len(set(each)) > 1:
+        facts.meta["channel_modalities"] = tuple(each)
     if any(one.find(".//AiryscanSettings") is not None for one in channels):
         modes = {"Airyscan"}
     if modes:
         facts.meta["modality"] = " / ".join(sorted(str(mode) for mode in modes))
-    pinholes = {positive(one.findtext("PinholeSizeAiry")) for one in channels} - {None}
-    if len(pinholes) == 1:
-        facts.meta["pinhole_airy"] = float(np.round(pinholes.pop() or 0, 6))
+    pinhole = per_channel([_rounded(one.findtext("PinholeSizeAiry")) for one in channels])
+    if pinhole is not None:
+        facts.meta["pinhole_airy"] = pinhole
+
+
+def _rounded(text: str | None) -> float | None:
+    number = positive(text)
+    return None if number is None else round(number, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,18 @@ class Facts:
             channels = ()
         meta = {**self.meta, "notes": tuple(self.notes)}
         return Image(data, axes, spacing, self.interval_s if "T" in axes else None, channels, meta)
+
+
+def per_channel(values: Sequence[Any]) -> Any:
+    """Return the one value that all channels share, a tuple where they differ, None where nothing is known.
+
+    Examples
+    --------
+    >>> per_channel([1.0, 1.0]), per_channel([1.0, None]), per_channel([None])
+    (1.0, (1.0, None), None)
+    """
+    found = tuple(values)
+    return found[0] if len(set(found)) == 1 else found or None
 
 
 def positive(value: object) -> float | None:

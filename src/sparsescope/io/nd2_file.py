@@ -31,6 +31,9 @@ _PAGE = 4096
 _METADATA_BYTES = 2**26
 """A larger chunk of metadata is not looked at; those of hour-long movies are below a tenth of it."""
 
+_SHARPER = ("sora", "liveSR", "RCM", "VCS")
+"""Flags of microscopes whose resolution NA and wavelength do not set."""
+
 _MODALITIES = {
     "spinningDiskConfocal": "SpinningDiskConfocal",
     "dsdConfocal": "SpinningDiskConfocal",
@@ -42,6 +45,7 @@ _MODALITIES = {
     "iSIM": "StructuredIllumination",
     "laserScanConfocal": "LaserScanningConfocalMicroscopy",
     "brightfield": "BrightField",
+    "camera": "WideField",
 }
 """nd2's flags to OME's words, the more special ones first."""
 
@@ -142,10 +146,11 @@ class _File:
 
     def _facts(self, fixed: Mapping[str, int]) -> Facts:  # noqa: ARG002 - the same for each position
         facts = Facts()
-        try:
-            _describe(self._file, facts)
-        except Exception as error:  # noqa: BLE001 - the pixels are good whatever the description holds
-            facts.notes.append(f"the metadata of the file are damaged and were left out ({type(error).__name__})")
+        for describe, what in ((_channels, "channels and optics"), (_loops, "loops")):
+            try:
+                describe(self._file, facts)
+            except Exception:  # noqa: BLE001 - the pixels are good whatever the description holds
+                facts.notes.append(f"what the file says about its {what} could not be read and was left out")
         return facts
 
 
@@ -197,9 +202,15 @@ def _check_text(name: str, key: bytes, content: bytes | None) -> None:
         parse_xml(name, content, "metadata")
 
 
-def _describe(file: nd2.ND2File, facts: Facts) -> None:
-    """Fill in sizes, interval, channels and optics."""
-    channels = (file.metadata.channels or []) if file.metadata else []
+def _channels(file: nd2.ND2File, facts: Facts) -> None:
+    """Fill in sizes, channels and optics."""
+    facts.meta["bits"] = int(file.attributes.bitsPerComponentSignificant)
+    try:
+        metadata = file.metadata
+    except UnboundLocalError:  # nd2 0.12, for channels without a fluorescent probe
+        _raw(file, facts)
+        return
+    channels = (metadata.channels or []) if metadata else []
     facts.channels = tuple(
         Channel(
             one.channel.name or None,
@@ -221,9 +232,31 @@ def _describe(file: nd2.ND2File, facts: Facts) -> None:
         }
         facts.meta |= {key: float(value) for key, value in numbers.items() if value is not None and positive(value)}
         modality = next((word for flag, word in _MODALITIES.items() if flag in scope.modalityFlags), None)
-        if modality:
+        sharper = [flag for flag in _SHARPER if flag in scope.modalityFlags]
+        if sharper:
+            facts.notes.append(
+                f"the microscope works beyond a confocal one ({', '.join(sharper)}): its kind is left out"
+            )
+        elif modality:
             facts.meta["modality"] = modality
-    facts.meta["bits"] = int(file.attributes.bitsPerComponentSignificant)
+
+
+def _raw(file: nd2.ND2File, facts: Facts) -> None:
+    """Fill in what stands in the metadata as they are stored."""
+    every: Mapping[str, Any] = file.unstructured_metadata(strip_prefix=False)
+    found: Mapping[str, Any] = next((value for key, value in every.items() if key.startswith("ImageMetadataSeq")), {})
+    found = found.get("SLxPictureMetadata", found)
+    if found.get("bCalibrated") and positive(found.get("dCalibration")):
+        facts.spacing_um |= {"x": float(found["dCalibration"]), "y": float(found["dCalibration"])}
+    for key, name in (("dObjectiveNA", "numerical_aperture"), ("dRefractIndex1", "refractive_index")):
+        number = positive(found.get(key))
+        facts.meta |= {} if number is None else {name: number}
+    planes = found.get("sPicturePlanes", {}).get("sPlaneNew", {}).values()
+    facts.channels = tuple(Channel(str(one.get("sDescription") or "") or None) for one in planes)
+
+
+def _loops(file: nd2.ND2File, facts: Facts) -> None:
+    """Fill in the step along z and the interval."""
     for loop in file.experiment:
         _describe_loop(loop, facts)
 

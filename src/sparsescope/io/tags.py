@@ -45,15 +45,22 @@ def imagej(meta: Mapping[str, Any], resolution: Resolution) -> Facts:
     if unit and "x" not in facts.spacing_um and unit.lower() not in ("pixel", "pixels"):
         facts.notes.append(f"the unit {unit!r} of the file is not one of a microscope: its pixel size is ignored")
     facts.interval_s = time_s(meta.get("finterval"), str(meta.get("tunit") or "s"))
-    facts.channels = tuple(Channel(color=_lut_color(lut)) for lut in meta.get("LUTs") or ())
+    facts.channels = tuple(Channel(color=_lut_color(lut)) for lut in _several(meta.get("LUTs"), 2))
     made = read_info(str(meta.get("Info") or ""))
     if made:
         facts.meta["provenance"] = made
-        labels = list(meta.get("Labels") or [])[: len(facts.channels)]  # ours name channels, those of others planes
+        labels = _several(meta.get("Labels"), 0)[: len(facts.channels)]  # ours name channels, those of others planes
         if len(labels) == len(facts.channels):
             pairs = zip(facts.channels, labels, strict=True)
             facts.channels = tuple(Channel(str(label), one.color) for one, label in pairs)
     return facts
+
+
+def _several(values: Any, ndim: int) -> list[Any]:
+    """Return what tifffile gives as a list, or bare where there is one of it."""
+    if values is None:
+        return []
+    return [values] if isinstance(values, str) or np.ndim(values) == ndim else list(values)
 
 
 def _lut_color(lut: Any) -> tuple[int, int, int] | None:

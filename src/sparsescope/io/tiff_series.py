@@ -146,13 +146,23 @@ def arrange(name: str, files: Sequence[str]) -> tuple[str, tuple[int, ...], list
     if len(words) > 1:
         raise InputError(_mixed(name, files))
     letters = ["C" if i in words else _meaning(split[0][i - 1]) for i in varying]
+    named = _words([parts[words[0]] for parts in split]) if words else []
+    counted = next((i for i, letter in zip(varying, letters, strict=True) if letter == "C" and i % 2), None)
+    if words and counted is not None:  # as in w1DAPI, w2GFP: the word belongs to the number
+        if len({(int(parts[counted]), word) for parts, word in zip(split, named, strict=True)}) > len(set(named)):
+            raise InputError(_mixed(name, files))
+        letters.pop(varying.index(words[0]))
+        varying.remove(words[0])
     if len(set(letters)) < len(letters):
         raise InputError(
             f"{name}: the names of its {len(files)} files differ in {len(letters)} places, and do not say what each "
             "counts. Name them like cell_t001_z01_c1.tif, or give a pattern with fewer, such as 'cell_t*.tif'"
         )
     order = sorted(range(len(letters)), key=lambda k: "PQTCZ".index(letters[k]))
-    keys = [tuple(_value(parts[varying[k]], varying[k]) for k in order) for parts in split]
+    keys = [
+        tuple(int(parts[varying[k]]) if varying[k] % 2 else word for k in order)
+        for parts, word in zip(split, named or files, strict=True)
+    ]
     values = [sorted({key[k] for key in keys}) for k in range(len(order))]
     shape = tuple(len(one) for one in values)
     expected = int(np.prod(shape, dtype=np.int64))
@@ -162,13 +172,20 @@ def arrange(name: str, files: Sequence[str]) -> tuple[str, tuple[int, ...], list
             f"{' × '.join(f'{letters[k]} {n}' for k, n in zip(order, shape, strict=True))} = {expected} planes: some "
             "are missing or there twice. Copy the missing ones, or give a pattern that leaves out the incomplete part"
         )
-    ordered = [files[i] for i in sorted(range(len(files)), key=lambda i: keys[i])]
-    labels = [str(word) for word in values["".join(letters[k] for k in order).index("C")]] if words else []
-    return "".join(letters[k] for k in order), shape, ordered, labels
+    sequence = sorted(range(len(files)), key=lambda i: keys[i])
+    axes = "".join(letters[k] for k in order)
+    at = axes.find("C")
+    labels = list(dict.fromkeys(named[i] for i in sorted(sequence, key=lambda i: keys[i][at]))) if words else []
+    return axes, shape, [files[i] for i in sequence], labels
 
 
-def _value(part: str, place: int) -> Any:
-    return int(part) if place % 2 else part.strip("_-. ")
+def _words(texts: Sequence[str]) -> list[str]:
+    """Return what differs between texts, without the words that they share at either end."""
+    split = [[word for word in re.split(r"[_\-. ]+", text) if word] for text in texts]
+    shared = min(len(words) for words in split) - 1
+    head = next((i for i in range(shared) if len({words[i] for words in split}) > 1), max(shared, 0))
+    tail = next((i for i in range(shared - head) if len({words[-1 - i] for words in split}) > 1), max(shared - head, 0))
+    return [" ".join(words[head : len(words) - tail]) for words in split]
 
 
 def _meaning(before: str) -> str:

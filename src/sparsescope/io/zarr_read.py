@@ -252,6 +252,9 @@ def _own(ours: Mapping[str, Any], facts: Facts) -> None:
         number = positive(ours.get(key))
         if number is not None:
             facts.meta[key] = int(number) if key == "bits" else number
+    for key in ("pinhole_um", "pinhole_airy", "channel_modalities"):
+        if isinstance(ours.get(key), list):
+            facts.meta[key] = tuple(ours[key])
     if isinstance(ours.get("modality"), str):
         facts.meta["modality"] = ours["modality"]
     if isinstance(ours.get("provenance"), dict):

@@ -183,7 +183,15 @@ def _channels(image: Image, ranges: _Ranges) -> list[dict[str, Any]]:
 
 def _ours(image: Image, encoding: Encoding) -> dict[str, Any]:
     """Return what OME-Zarr has no place for: wavelengths, optics, provenance."""
-    keys = ("numerical_aperture", "refractive_index", "pinhole_um", "pinhole_airy", "modality", "bits")
+    keys = (
+        "numerical_aperture",
+        "refractive_index",
+        "pinhole_um",
+        "pinhole_airy",
+        "modality",
+        "channel_modalities",
+        "bits",
+    )
     known = {key: image.meta[key] for key in keys if image.meta.get(key) is not None}
     waves = [{"emission_nm": one.emission_nm, "excitation_nm": one.excitation_nm} for one in image.channels]
     made = encoding.noted(image)

@@ -203,7 +203,7 @@ def test_the_page_of_parameters_is_what_the_recipe_says() -> None:
 
 def test_the_rooms_of_the_architecture_page_are_those_that_exist_with_their_ranks() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    told = {name: int(rank) for name, rank in re.findall(r"^\| `([\w.*]+)` \| (\d) \|", text, re.MULTILINE)}
+    told = {name: int(rank) for name, rank in re.findall(r"^\| `([\w.*]+)` \| (\d+) \|", text, re.MULTILINE)}
     ranks = runpy.run_path(str(ROOT / "tests" / "test_layers.py"))["RANKS"]
     package = Path(sparsescope.__file__).parent
     there = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}

@@ -39,7 +39,9 @@ def test_the_help_of_the_command_line_loads_nothing_heavy() -> None:
     assert not loaded_after(call("--help")) & (HEAVY | {"numpy", "pydantic"})
 
 
-@pytest.mark.parametrize("command", ["run", "info", "demo", "cite", "recipe", "rerun", "sweep", "simulate"])
+@pytest.mark.parametrize(
+    "command", ["run", "info", "demo", "cite", "recipe", "rerun", "sweep", "resolution", "compare", "simulate"]
+)
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     assert not loaded_after(call(command, "--help")) & HEAVY
 

@@ -32,13 +32,14 @@ RANKS = {
     "recipe": 5,
     "tuning": 5,
     "pipeline": 6,
+    "evidence": 7,
     "experiments": 7,
-    "report": 7,
+    "report": 8,
     "scale": 7,
-    "_napari": 8,
-    "cli": 8,
-    "__init__": 9,
-    "__main__": 9,
+    "_napari": 9,
+    "cli": 9,
+    "__init__": 10,
+    "__main__": 10,
 }
 """Rank of each room; a module imports only from lower ranks, or from its own room."""
 

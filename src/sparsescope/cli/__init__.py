@@ -76,6 +76,22 @@ COMMANDS = {
 
         Values set by flags, a recipe or a preset are the middle of the sheet or stay fixed.""",
     ),
+    "resolution": Command(
+        "sparsescope.cli.resolution:resolution",
+        "FILE [FILE2] [OPTIONS]",
+        "Estimate resolution: of one image, or of what two share.",
+        """One image: decorrelation analysis; of a movie also the Fourier ring correlation (FRC) of its even and odd
+        frames. Two images of one object, such as two exposures: FRC with the thresholds 1/7 and half-bit. Each number
+        comes with what it says and what it does not. The plane that varies most is looked at, channel by channel.""",
+    ),
+    "compare": Command(
+        "sparsescope.cli.compare:compare",
+        "A B [OPTIONS]",
+        "Say how well two images of one field agree.",
+        """Agreement by frequency, PSNR at 2 px, correlation, FRC, and RSP and RSE (SQUIRREL). With --truth, such as a
+        simulated object or a sharper picture of the same field, both images are compared with it. Images must have the
+        same axes and sizes; the plane that varies most is looked at, channel by channel.""",
+    ),
     "demo": Command(
         "sparsescope.cli.demo:demo",
         "[OPTIONS]",

@@ -171,6 +171,7 @@ def test_the_source_says_what_was_not_given() -> None:
     [
         ({"x": 0.1}, {}, r"along y.*--pixel-size-um"),
         ({"x": 0.1, "y": 0.1}, {"ndim": 3}, r"along z.*--z-step-um"),
+        ({}, {"ndim": 3}, r"along z and y and x.*--pixel-size-um and --z-step-um"),
         ({"x": 0.1, "y": -0.1}, {}, "voxel size y = -0.1"),
         ({"x": 0.1, "y": float("nan")}, {}, "voxel size y = nan"),
         (SPACING, {"ndim": 4}, "ndim = 4"),
@@ -190,6 +191,12 @@ def test_bad_voxels_are_refused_with_what_is_allowed(
 def test_a_missing_aperture_or_wavelength_is_refused_with_the_flag() -> None:
     with pytest.raises(RecipeError, match=r"numerical_aperture.*--na"):
         make_psf(Microscope("widefield", emission_nm=525.0), SPACING)
+    with pytest.raises(RecipeError, match=r"numerical_aperture and emission_nm.*--na and --emission-nm"):
+        make_psf(Microscope("widefield"), SPACING)
+    with pytest.raises(RecipeError, match=r"numerical_aperture and excitation_nm.*--na and --excitation-nm"):
+        make_psf(Microscope("two-photon", emission_nm=525.0), SPACING)
+    with pytest.raises(RecipeError, match=r"needs numerical_aperture, not known here: give --na, or"):
+        make_psf(Microscope("confocal", excitation_nm=488.0), SPACING)
     with pytest.raises(RecipeError, match=r"emission_nm.*--emission-nm"):
         make_psf(Microscope("widefield", 1.4), SPACING)
 

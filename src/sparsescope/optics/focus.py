@@ -60,11 +60,11 @@ def best_focus_um(scope: Microscope, model: Model) -> float:
         return scope.depth_um
     width = limited_width_um(scope)
     ends = sorted([paraxial_focus_um(scope), _marginal_focus_um(scope)])
-    stage = np.arange(ends[0] - 2 * width, ends[1] + 2 * width, width / STEPS)
+    stage: Doubles = np.arange(ends[0] - 2 * width, ends[1] + 2 * width, width / STEPS, dtype=np.float64)
     top = _peak_um(stage, model.on_axis(stage))
     if model.peak is None:
         return top
-    near = top + np.arange(-STEPS, STEPS + 1) * (width / STEPS)
+    near: Doubles = np.asarray(top + np.arange(-STEPS, STEPS + 1) * (width / STEPS), np.float64)
     return _peak_um(near, model.intensity(Grid.reaching(0.0, model.cutoff), near)[0])
 
 

@@ -97,11 +97,17 @@ def make_psf(
 
 def _checked_spacing(spacing_um: Mapping[str, float], ndim: int) -> dict[str, float]:
     voxel = {}
-    for axis in "zyx"[-ndim:]:
-        size = spacing_um.get(axis)
+    axes = "zyx"[-ndim:]
+    missing = [axis for axis in axes if spacing_um.get(axis) is None]
+    if missing:
+        names = [name for name, of in (("--pixel-size-um", "yx"), ("--z-step-um", "z")) if set(of) & set(missing)]
+        raise RecipeError(
+            f"a PSF on voxels needs their size along {' and '.join(missing)}, not known here: give "
+            f"{' and '.join(names)}"
+        )
+    for axis in axes:
+        size = spacing_um[axis]
         name = "--z-step-um" if axis == "z" else "--pixel-size-um"
-        if size is None:
-            raise RecipeError(f"a PSF on voxels needs their size along {axis}, which is not known: give it by {name}")
         if not (math.isfinite(size) and 0.001 <= size <= 100):
             raise RecipeError(f"voxel size {axis} = {size!r} µm is not allowed: 0.001 to 100 µm ({name})")
         voxel[axis] = float(size)

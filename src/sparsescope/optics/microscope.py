@@ -165,13 +165,21 @@ class Microscope:
                 )
 
     def need(self, name: str) -> float:
-        """Return a number, or raise RecipeError that names the flag to give it by."""
+        """Return a number, or raise RecipeError that names the flags to give it, and what else is missing, by."""
         value = getattr(self, name)
         if value is None:
+            missing = list(dict.fromkeys([name, *(one for one in self._needed() if getattr(self, one) is None)]))
             raise RecipeError(
-                f"the PSF of a {self.modality} microscope needs {name}, which is not known: give it by {flag(name)}"
+                f"the PSF of a {self.modality} microscope needs {' and '.join(missing)}, not known here: give "
+                f"{' and '.join(map(flag, missing))}, or a measured PSF"
             )
         return float(value)
+
+    def _needed(self) -> tuple[str, str]:
+        """Names of what the PSF cannot do without; where excitation counts too, one wavelength stands for the other."""
+        by_excitation = self.modality not in (kinds.WIDEFIELD, kinds.LIGHT_SHEET, kinds.TIRF) and self.excitation_nm
+        two_photon = self.modality == kinds.TWO_PHOTON
+        return "numerical_aperture", "excitation_nm" if two_photon or by_excitation else "emission_nm"
 
     def index(self) -> float:
         """Refractive index of the immersion medium, from the NA where it is not known."""

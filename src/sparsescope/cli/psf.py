@@ -28,7 +28,7 @@ _COMMANDS = {
     "distil": Command(
         "psf_distil:distil",
         "BEADS [OPTIONS]",
-        "Measure a PSF on an image of fluorescent beads.",
+        "Measure a PSF on an image of beads.",
         """Beads are found by themselves. Those that are saturated, dim, cut by the border, too close to another or
         unlike the others are left out; how many, and why, is shown. From the rest the background is taken off, each
         is centred to a part of a voxel, and their mean is cropped to what stands above the noise.""",

@@ -149,6 +149,7 @@ def _transfer_lines(axes: Any, psf: Psf, cutoff_per_um: float | None) -> None:
     if cutoff_per_um is not None and unit == "µm":
         axes.axvline(cutoff_per_um, color="0.3", linestyle="--", label=f"detection, 2 NA/λ = {cutoff_per_um:.3g}")
     axes.set_yscale("log")
+    axes.minorticks_off()
     axes.set_ylim(DARKEST, 1.5)
     axes.set_title("transfer function", fontsize=9)
     axes.set_xlabel(f"cycles per {unit}")

@@ -24,6 +24,7 @@ from score import Measures, measure
 
 from sparsescope.engines import HessianTerms, pick
 from sparsescope.optics.gaussian import gaussian_kernel1d
+from sparsescope.solvers.data_term import DataTerm
 from sparsescope.solvers.loop import solve
 from sparsescope.solvers.richardson_lucy import RichardsonLucy
 from sparsescope.solvers.sparse_hessian import PublishedHessian
@@ -62,7 +63,8 @@ def cached(scene: Scene, what: str, grid: object, compute: Callable[[], list[Rec
 def visits(data: np.ndarray, fwhm_px: float, stops: tuple[int, ...], behind: np.ndarray | None) -> Iterator[Any]:
     """Yield (iterations, estimate) along one run of Richardson–Lucy."""
     kernel = gaussian_kernel1d(fwhm_px)
-    solver = RichardsonLucy(pick("cpu", 1).blur(kernel, kernel, data.shape), max(stops), behind)
+    term = DataTerm(pick("cpu", 1).mirrored(kernel, kernel, data.shape))
+    solver = RichardsonLucy(term, max(stops), behind)
     state, taken = solver.init(data), 0
     for stop in stops:
         solver.step(state, stop - taken)

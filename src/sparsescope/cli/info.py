@@ -65,6 +65,7 @@ def info(
             "values": {name: getattr(values, name) for name in values.__slots__},
             "recipe": planned.recipe.model_dump() if planned else None,
             "sources": {**show.size_sources(image), **(planned.sources if planned else {})},
+            "cameras": show.cameras_document(planned.cameras) if planned else [],
             "fwhm_px": planned.fwhm_px if planned else None,
             "problem": problem or None,
             "notes": notes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,15 @@ from . import say
 if TYPE_CHECKING:
     from ..image import Image
     from ..pipeline import Plan
+    from ..pipeline.camera import Camera
     from ..recipe import Recipe
     from .jobs import Done
 
 SIZES = {"pixel_size_um": "pixel size", "z_step_um": "z step", "interval_s": "interval"}
 """Names of the sizes of an image, and what they are called in tables."""
+
+CAMERA = {"gain_e_per_count": "camera gain", "offset_counts": "camera offset", "read_noise_e": "read noise"}
+"""Names of a camera's numbers, and what they are called in tables."""
 
 
 def header(path: Path, image: Image) -> None:
@@ -56,7 +60,25 @@ def size_rows(image: Image) -> Iterator[tuple[str, str, str]]:
 def numbers(image: Image, plan: Plan) -> Iterator[tuple[str, str, str]]:
     """Return every number of a run as rows of name, value with unit, and source."""
     yield from size_rows(image)
+    yield from camera_rows(plan)
     yield from recipe_rows(plan.recipe, plan.sources, plan.fwhm_px)
+
+
+def camera_rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Return what is known of each channel's camera as rows; none where the run does not look at it."""
+    several = len(plan.cameras) > 1
+    for channel, found in enumerate(plan.cameras):
+        of = f" of channel {channel}" if several else ""
+        if found is None:
+            continue
+        if found.gain_e_per_count is None:
+            yield f"photon scale{of}", f"none: {say.plain(found.reason)}", "estimated"
+            continue
+        values = (found.gain_e_per_count, found.offset_counts, found.read_noise_e)
+        units = ("electrons per count", "counts", "electrons")
+        for name, value, unit in zip(CAMERA, values, units, strict=True):
+            if value is not None:
+                yield f"{CAMERA[name]}{of}", f"{value:.3g} {unit}", found.sources[name]
 
 
 def recipe_rows(recipe: Recipe, sources: Mapping[str, str], fwhm_px: float | None) -> Iterator[tuple[str, str, str]]:
@@ -96,6 +118,7 @@ def as_document(done: Done) -> dict[str, Any]:
         **image_document(image),
         "recipe": result.recipe.model_dump(),
         "sources": {**size_sources(image), **result.sources},
+        "cameras": cameras_document(result.cameras),
         "engine": result.engine,
         "seconds": result.seconds,
         "outcome": str(result.outcome),
@@ -107,3 +130,17 @@ def as_document(done: Done) -> dict[str, Any]:
 def image_document(image: Image) -> dict[str, Any]:
     """Return what an image is as part of a JSON object."""
     return {"axes": image.axes, "shape": image.shape, "dtype": str(image.dtype), **sizes(image)}
+
+
+def cameras_document(cameras: Sequence[Camera | None]) -> list[dict[str, Any] | None]:
+    """Return what is known of each channel's camera as part of a JSON object."""
+    return [
+        None
+        if found is None
+        else {
+            **{name: getattr(found, name) for name in CAMERA},
+            "sources": dict(found.sources),
+            "no_photon_scale": found.reason or None,
+        }
+        for found in cameras
+    ]

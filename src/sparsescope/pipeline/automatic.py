@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..image import Image
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe
 from ..tuning import Choice, Request, choose
 from .blocks import Index, Planes
+from .camera import Camera, camera
 from .continuity import MIN_STACK, z_factor
 from .stages import Levels, estimate_background, has_sparse_stage
 
@@ -35,7 +37,7 @@ SAMPLED = 9
 
 def automatic(
     image: Image, recipe: Recipe, fwhm_yx_px: tuple[float, float] | None, engine: Engine, channel: int | None
-) -> tuple[dict[str, Any], Choice | None, list[str]]:
+) -> tuple[dict[str, Any], Choice | None, list[str], Camera | None]:
     """Choose the open parameters of one channel.
 
     Returns
@@ -46,21 +48,26 @@ def automatic(
         How they were found; None where nothing is open or the image cannot tell.
     notes : list of str
         What the user should know.
+    seen : Camera or None
+        What is known of the camera; None where nothing is open or the image cannot tell.
     """
     still_open = [name for name in CHOSEN if getattr(recipe, name) == "auto"]
     defaults = {name: DEFAULTS[name] for name in still_open}
     if not still_open:
-        return {}, None, []
+        return {}, None, [], None
     if min(image.sizes["Y"], image.sizes["X"]) < SMALLEST:
-        return defaults, None, [f"fewer than {SMALLEST} pixels along a side are too few to choose from: defaults taken"]
+        few = f"fewer than {SMALLEST} pixels along a side are too few to choose from: defaults taken"
+        return defaults, None, [few], None
     axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= MIN_STACK), None)
     source = Planes(image, channel, recipe.hot_pixels)
     where = _place(source, image, axis)
     planes = _neighbourhood(source, image, axis, where)
     if np.ptp(planes[len(planes) // 2]) == 0:
-        return defaults, None, ["the image is constant: there is nothing to choose from, defaults taken"]
+        return defaults, None, ["the image is constant: there is nothing to choose from, defaults taken"], None
     levels = Levels(float(planes.max()), float(planes.mean()))
     width = fwhm_yx_px or (DEFAULT_RESOLUTION_PX, DEFAULT_RESOLUTION_PX)
+
+    seen = camera(_following(source, image, where, planes, axis), image, math.sqrt(width[0] * width[1]))
 
     def behind(plane: Float32Array, mode: str) -> Float32Array:
         found = estimate_background(plane, recipe.replace(background=mode), levels, width)
@@ -76,6 +83,7 @@ def automatic(
         int(DEFAULTS["sparse_iterations"]) if recipe.sparse_iterations == "auto" else int(recipe.sparse_iterations),
         recipe.deconvolution,
         _stacks(source, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
+        radius_px=seen.noise.correlation_radius_px,
     )  # fmt: skip
     choice = choose(request, engine, behind)
     found = {name: choice.values[name] for name in still_open}
@@ -85,7 +93,7 @@ def automatic(
         found |= {"continuity": 0.0, "continuity_t": choice.values["continuity"]}
     if axis == "Z" and "continuity" in found:
         found["continuity"] = min(float(found["continuity"]) / factor, MOST_CONTINUITY)
-    return found, choice, list(choice.notes)
+    return found, choice, [*seen.notes, *choice.notes], seen
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:
@@ -121,6 +129,13 @@ def _neighbourhood(planes: Planes, image: Image, axis: str | None, where: Index)
     if axis is None:
         return planes.read(where)[0][None]
     return np.stack([planes.read({**where, axis: i})[0] for i in _around(where, image, axis, NEIGHBOURS)])
+
+
+def _following(planes: Planes, image: Image, where: Index, read: Float32Array, axis: str | None) -> Float32Array:
+    """Frames that follow each other, or the one plane where there is no time: what shows the noise."""
+    if axis == "T" or image.sizes.get("T", 1) < 2:
+        return read if axis == "T" else read[len(read) // 2][None]
+    return np.stack([planes.read({**where, "T": t})[0] for t in _around(where, image, "T", 1)])
 
 
 def _stacks(planes: Planes, image: Image, where: Index) -> Float32Array:

@@ -14,6 +14,7 @@ from ..image import Image
 from ..recipe import DEFAULTS, Recipe, Source
 from ..tuning import Choice
 from .automatic import automatic
+from .camera import Camera
 from .continuity import continuity_of, explanation, one_name, settled
 from .resolution import resolution
 
@@ -40,6 +41,8 @@ class Plan:
         One recipe per channel; they differ only in what was chosen from the image, and `recipe` is the first.
     tuning : tuple of Choice or None
         How each channel's values were chosen, with every setting that was tried.
+    cameras : tuple of Camera or None
+        What is known of each channel's camera; None where nothing was chosen from the image.
     """
 
     recipe: Recipe
@@ -50,6 +53,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     channels: tuple[Recipe, ...] = ()
     tuning: tuple[Choice | None, ...] = ()
+    cameras: tuple[Camera | None, ...] = ()
 
     def of(self, channel: int | None) -> Recipe:
         """Return the recipe of one channel."""
@@ -122,11 +126,11 @@ def plan(
         fwhm_px, fwhm_yx = _in_pixels(image, size, recipe.upsample)
         notes += _sampling(fwhm_px, size)
     partly = Recipe(**{**recipe.model_dump(), **filled})
-    channels, tuning = _chosen(image, partly, fwhm_yx, engine, sources, notes)
+    channels, tuning, cameras = _chosen(image, partly, fwhm_yx, engine, sources, notes)
     axis = max((axis_of(image, made) or "" for made in channels), key=len) or None
     how = explanation(image, channels[0])
     notes += [] if how is None else [how]
-    return Plan(channels[0], sources, fwhm_px, fwhm_yx, axis, tuple(dict.fromkeys(notes)), channels, tuning)
+    return Plan(channels[0], sources, fwhm_px, fwhm_yx, axis, tuple(dict.fromkeys(notes)), channels, tuning, cameras)
 
 
 def _chosen(
@@ -136,15 +140,16 @@ def _chosen(
     engine: Engine | None,
     sources: dict[str, Source],
     notes: list[str],
-) -> tuple[tuple[Recipe, ...], tuple[Choice | None, ...]]:
+) -> tuple[tuple[Recipe, ...], tuple[Choice | None, ...], tuple[Camera | None, ...]]:
     """Recipe of each channel with everything that was open chosen; sources and notes are added to."""
-    recipes, tuning = [], []
+    recipes, tuning, cameras = [], [], []
     grid = None if fwhm_yx is None else (fwhm_yx[0] / recipe.upsample, fwhm_yx[1] / recipe.upsample)
     compute = engine or pick()
     for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
-        values, choice, said = automatic(image, recipe, grid, compute, channel)
+        values, choice, said, seen = automatic(image, recipe, grid, compute, channel)
         made = Recipe(**{**recipe.model_dump(), **values})
         tuning.append(choice)
+        cameras.append(seen)
         notes += [text if channel is None else f"channel {channel}: {text}" for text in said]
         if choice is not None:
             sources.update(dict.fromkeys(values, "auto"))
@@ -153,7 +158,7 @@ def _chosen(
             made = Recipe(**{**made.model_dump(), "continuity_t": also})
             sources["continuity_t"] = sources[source] if source else "default"
         recipes.append(made)
-    return tuple(recipes), tuple(tuning)
+    return tuple(recipes), tuple(tuning), tuple(cameras)
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..image import Image
 from ..recipe import Recipe, Source
 from ..tuning import Choice
+from .camera import Camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ class Result:
         Figures measured on the way: parts of the sum removed by each stage, in percent.
     tuning : tuple of Choice or None
         How the automatic values of each channel were found: every setting that was tried, with its score.
+    cameras : tuple of Camera or None
+        Gain, offset and read noise of each channel's camera with their sources; None where nothing was chosen from
+        the image.
     """
 
     image: Image
@@ -69,3 +73,4 @@ class Result:
     notes: tuple[str, ...]
     measures: Mapping[str, float]
     tuning: tuple[Choice | None, ...] = ()
+    cameras: tuple[Camera | None, ...] = ()

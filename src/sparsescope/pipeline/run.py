@@ -312,5 +312,5 @@ class _Run:
         return Result(
             image.replace(data=self.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),
             recipe, self.plan.sources, behind, self.engine.describe(), seconds, outcome.value, notes,
-            self.account.measures(), self.plan.tuning,
+            self.account.measures(), self.plan.tuning, self.plan.cameras,
         )  # fmt: skip

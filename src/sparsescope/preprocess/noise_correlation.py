@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import fft as sfft
+from scipy import ndimage
 
-from .noise_samples import frame_pairs, quantisation_step, thinned
+from .noise_samples import frame_pairs, quantisation_step, saturation_level, thinned
 
 Floats = npt.NDArray[np.floating]
 
@@ -14,6 +15,10 @@ SIZE = 32
 """Side of the windows whose spectra are averaged, in pixels."""
 SMALLEST = 48
 """Images less wide have too few windows to measure: radius 0."""
+FEWEST = 16
+"""Windows that are enough to measure in."""
+PATCH = 7
+"""Side of a patch of one value that no noise leaves, in pixels."""
 PREDICTABLE = (0.2, 0.2, 0.5)
 """Noise counts as independent of pixels beyond 0, 1, 2 px when these explain less of its variance than this; a hole
 7 px wide hides structure as well, so that it takes more to ask for one."""
@@ -76,7 +81,8 @@ def frames_radius_px(frames: Floats, fwhm_px: float | None = None) -> int:
     if once is not None:
         return min(3, 2 * frames_radius_px(once, None if fwhm_px is None else fwhm_px / 2) + 1)
     fields = _fields(frames)
-    spectra = np.concatenate([_window_spectra(field, len(fields)) for field in fields])
+    spoiled = _spoiled(frames)
+    spectra = np.concatenate([_window_spectra(field, spoiled, len(fields)) for field in fields])
     spectra = spectra[spectra[:, _frequency > 0.3].mean(axis=1) > 1e-12 * max(float(np.square(frames).mean()), 1e-300)]
     if len(spectra) == 0:
         return 0
@@ -102,12 +108,29 @@ def _fields(frames: Floats) -> list[Floats]:
     return [step * np.float32(np.sqrt(0.5)) for step in steps] or [frames[0]]
 
 
-def _window_spectra(field: Floats, fields: int = 1) -> Floats:
-    """Power spectra of overlapping windows, 1 for white noise of variance 1; at most about 400 windows in all."""
+def _spoiled(frames: Floats) -> npt.NDArray[np.bool_]:
+    """Pixels without noise of their own: saturated, or in a patch of one value, as borders that were filled in have."""
+    level = saturation_level(frames)
+    spoiled = np.zeros(frames.shape[1:], bool) if level is None else (frames >= level).any(axis=0)
+    frame = frames[0]
+    if float(np.mean(frame[:, 1:] == frame[:, :-1])) > 0.02:
+        spoiled |= ndimage.maximum_filter(frame, PATCH) == ndimage.minimum_filter(frame, PATCH)
+    return np.asarray(spoiled)
+
+
+def _window_spectra(field: Floats, spoiled: npt.NDArray[np.bool_], fields: int = 1) -> Floats:
+    """Power spectra of overlapping windows, 1 for white noise of variance 1; at most about 400 windows in all.
+
+    Windows with spoiled pixels are left out where enough others remain.
+    """
     count = 400 // fields
-    field = np.pad(field, [(0, max(0, SIZE - n)) for n in field.shape], mode="symmetric")
+    margins = [(0, max(0, SIZE - n)) for n in field.shape]
+    field, spoiled = np.pad(field, margins, mode="symmetric"), np.pad(spoiled, margins, mode="symmetric")
     step = max(SIZE // 2, int(np.ceil(np.sqrt(field.size / count))))
-    view = np.lib.stride_tricks.sliding_window_view(field, (SIZE, SIZE))[::step, ::step]
+    view, bad = (np.lib.stride_tricks.sliding_window_view(a, (SIZE, SIZE))[::step, ::step] for a in (field, spoiled))
+    sound = ~bad.any(axis=(2, 3))
+    if np.count_nonzero(sound) >= FEWEST:
+        view = view[sound]
     hann = np.hanning(SIZE + 2)[1:-1]
     weight = np.outer(hann, hann).astype(np.float32)
     blocks = view.reshape(-1, SIZE, SIZE).astype(np.float32)

@@ -154,7 +154,8 @@ def smooth_field(
     fit = _Fit(grid, samples, slope, intercept, max(least, 1e-12 * float(np.ptp(samples)) ** 2))
     with one_thread():
         fit.run()
-        return grid.plane(fit.coefficients) + np.float32(fit.lowered())
+        field = grid.plane(fit.coefficients) + np.float32(fit.lowered())
+    return np.asarray(np.maximum(field, np.min(plane)), np.float32)  # no light takes light away
 
 
 class _Fit:

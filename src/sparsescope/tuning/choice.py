@@ -35,6 +35,8 @@ class Request:
         Neighbouring stacks of a movie of stacks where continuity along t is to be chosen beside that along z.
     seed : int
         Of the pixels that are held out.
+    radius_px : int or None
+        How far the noise is correlated, where that is known.
     """
 
     planes: Floats
@@ -46,6 +48,7 @@ class Request:
     method: str = "rl"
     frames: Floats | None = None
     seed: int = 0
+    radius_px: int | None = None
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     started = time.perf_counter()
     middle = request.planes[len(request.planes) // 2]
     width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
-    radius = correlation_radius_px(middle, fwhm_px=width)
+    radius = correlation_radius_px(middle, fwhm_px=width) if request.radius_px is None else request.radius_px
     if not np.array_equal(middle, np.rint(middle)):
         radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
     crop = informative(middle, width)

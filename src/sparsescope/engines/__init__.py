@@ -88,16 +88,23 @@ class Arithmetic(Protocol):
         """Set ``out ← y``."""
 
     def ratio(self, expected: Float32Array, data: Float32Array, behind: Float32Array | None, floor: float) -> None:
-        """Set ``expected ← data / max(expected + behind, floor)``."""
+        """Set ``expected ← max(data, floor) / max(expected + behind, floor)``."""
 
     def multiply(
         self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
-        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+        back: Float32Array, weight: Float32Array | None,
     ) -> None:  # fmt: skip
-        """Set ``before ← max(y · back · weight, floor)`` and ``change ← max(before − y, floor)``.
+        """Set ``before ← max(y · back · weight, floor)``, or x where `weight` is zero.
 
-        Where `weight` is zero, before ← x. `sums`, shape (2, rows), takes ⟨old change, change⟩ and
-        ⟨change, change⟩ of each row, in which a voxel counts by how well it is seen, 1 / weight.
+        And ``back ← max(before − y, floor)``.
+        """
+
+    def dots(
+        self, change: Float32Array, now: Float32Array, corner: tuple[int, ...], sums: npt.NDArray[np.float64]
+    ) -> None:
+        """Set `sums`, shape (2, rows of `change`), to ⟨change, now⟩ and ⟨now, now⟩ of each row; then ``change ← now``.
+
+        `now` may be larger than `change` along the axes after the first; `corner` is where `change` lies in it.
         """
 
     def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
@@ -145,8 +152,11 @@ class Imaging(Protocol):
     def sandwich(self, read: Read, turn: Turn, write: Write) -> None:
         """Pass ``Hᵀ turn(H read)`` on to `write`, slab by slab, so that nothing whole need be stored in between.
 
-        The three are called once for every slab, from several threads; all of `read` comes before any `write`.
+        The three are called once for every slab, from several threads; a slab is read before it is written.
         """
+
+    def release(self) -> None:
+        """Give back the memory that is kept between sandwiches."""
 
 
 class Engine(Protocol):

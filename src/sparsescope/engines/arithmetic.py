@@ -27,16 +27,23 @@ class Fused:
 
     def multiply(
         self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
-        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+        back: Float32Array, weight: Float32Array | None,
     ) -> None:  # fmt: skip
-        back = _rows(back)
-        state = _rows(x), _rows(before), np.float32(alpha), np.float32(floor), back
+        state = _rows(x), _rows(before), np.float32(alpha), np.float32(floor), _rows(back)
         if weight is None:
             kernels.multiply(*state)
-            kernels.dots(_rows(change), back, sums)
         else:
             kernels.multiply_weighted(*state, _rows(weight))
-            kernels.dots_weighted(_rows(change), back, _rows(weight), sums)
+
+    def dots(
+        self, change: Float32Array, now: Float32Array, corner: tuple[int, ...], sums: npt.NDArray[np.float64]
+    ) -> None:
+        if change.ndim == 2:
+            kernels.dots(change, now, 0, corner[0], sums)
+            return
+        rows = change.shape[1]
+        for k in range(len(change)):
+            kernels.dots(change[k], now[k], corner[0], corner[1], sums[:, k * rows : (k + 1) * rows])
 
     def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
         if mask is None:
@@ -68,22 +75,27 @@ class Plain:
 
     def ratio(self, expected: Float32Array, data: Float32Array, behind: Float32Array | None, floor: float) -> None:
         total = expected if behind is None else expected + behind
-        np.divide(data, np.maximum(total, total.dtype.type(floor)), out=expected)
+        least = total.dtype.type(floor)
+        np.divide(np.maximum(data, least), np.maximum(total, least), out=expected)
 
     def multiply(
         self, x: Float32Array, before: Float32Array, alpha: float, floor: float,
-        back: Float32Array, weight: Float32Array | None, change: Float32Array, sums: npt.NDArray[np.float64],
+        back: Float32Array, weight: Float32Array | None,
     ) -> None:  # fmt: skip
         y = np.empty_like(x)
         self.extrapolate(x, before, alpha, floor, y)
         np.maximum(y * (back if weight is None else back * weight), y.dtype.type(floor), out=before)
         if weight is not None:
             np.copyto(before, x, where=weight <= 0)
-        now = np.maximum(before - y, y.dtype.type(floor))
-        seen = now if weight is None else np.divide(now, weight, out=np.zeros_like(now), where=weight > 0)
-        sums[0] = np.einsum("ij,ij->i", _rows(change), _rows(seen))
-        sums[1] = np.einsum("ij,ij->i", _rows(now), _rows(seen))
-        change[:] = now
+        np.maximum(before - y, y.dtype.type(floor), out=back)
+
+    def dots(
+        self, change: Float32Array, now: Float32Array, corner: tuple[int, ...], sums: npt.NDArray[np.float64]
+    ) -> None:
+        inside = now[:, *(slice(c, c + n) for c, n in zip(corner, change.shape[1:], strict=True))]
+        sums[0] = np.einsum("ij,ij->i", _rows(change), _rows(inside))
+        sums[1] = np.einsum("ij,ij->i", _rows(inside), _rows(inside))
+        change[:] = inside
 
     def residual(self, expected: Float32Array, data: Float32Array, mask: npt.NDArray[np.bool_] | None) -> None:
         np.subtract(data, expected, out=expected)

@@ -48,11 +48,11 @@ class Domain:
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.data_shape, strict=True))
 
 
-def extended(data_shape: Sequence[int], lines: Sequence[Line]) -> Domain:
+def extended(data_shape: Sequence[int], lines: Sequence[Line], most: Sequence[int] | None = None) -> Domain:
     """Return the domain of a PSF given by its sums along all axes but one, one line of odd length per axis.
 
-    It ends where less than `FAINT` of a pixel's light reaches the data. Leading axes of the data
-    that have no line are stacks of separate images and are not extended.
+    It ends where less than `FAINT` of a pixel's light reaches the data, or after `most` pixels. Leading axes of the
+    data that have no line are stacks of separate images and are not extended.
 
     Examples
     --------
@@ -62,13 +62,28 @@ def extended(data_shape: Sequence[int], lines: Sequence[Line]) -> Domain:
     """
     alone = len(data_shape) - len(lines)
     before, after = [0] * alone, [0] * alone
-    for line in lines:
+    for line, limit in zip(lines, most or [max(map(len, lines))] * len(lines), strict=True):
         reach = len(line) // 2
         tail = np.cumsum(line[::-1])[::-1]  # light that lands k − reach pixels after its source, or farther
         head = np.cumsum(line)
-        before.append(int(np.count_nonzero(tail[reach + 1 :] >= FAINT)))
-        after.append(int(np.count_nonzero(head[:reach] >= FAINT)))
+        before.append(min(limit, int(np.count_nonzero(tail[reach + 1 :] >= FAINT))))
+        after.append(min(limit, int(np.count_nonzero(head[:reach] >= FAINT))))
     return Domain(tuple(map(int, data_shape)), tuple(before), tuple(after))
+
+
+def extended_for(data_shape: Sequence[int], psf: npt.NDArray[np.floating[Any]]) -> Domain:
+    """Return the domain of a PSF given as an array.
+
+    Out of focus the light of a volume's PSF has no end: its domain reaches as far as twice the full width at half
+    maximum along each axis.
+    """
+    axes = range(psf.ndim)
+    lines = [psf.sum(tuple(a for a in axes if a != axis), dtype=np.float64) for axis in axes]
+    if psf.ndim < 3:
+        return extended(data_shape, lines)
+    peak = np.unravel_index(int(psf.argmax()), psf.shape)
+    profiles = [psf[tuple(slice(None) if a == axis else peak[a] for a in axes)] for axis in axes]
+    return extended(data_shape, lines, [2 * int(np.count_nonzero(2 * line >= line.max())) for line in profiles])
 
 
 class Decimated:
@@ -115,6 +130,10 @@ class Decimated:
 
         self.fine.sandwich(read, pooled, write)
 
+    def release(self) -> None:
+        """Give back the memory that is kept between sandwiches."""
+        self.fine.release()
+
     def _pooled(self, fine: Float32Array) -> Float32Array:
         *lead, height, width = fine.shape
         coarse = np.empty((*lead, height // self.factor, width // self.factor), fine.dtype)
@@ -158,6 +177,9 @@ class SelfAdjoint:
         turn(whole, expected)
         write(whole, self.blur(expected))
 
+    def release(self) -> None:
+        """Give nothing back: nothing is kept."""
+
 
 class Scratch(Generic[AnyArray]):
     """Arrays of one shape that are used again: fresh memory costs more than the arithmetic done in it."""
@@ -175,3 +197,7 @@ class Scratch(Generic[AnyArray]):
             array = self._make()
         yield array
         self._free.append(array)
+
+    def clear(self) -> None:
+        """Forget the arrays that are not lent."""
+        self._free.clear()

@@ -20,20 +20,20 @@ def extrapolate(x, before, alpha, floor, out):
 
 @kernel
 def ratio(expected, data, floor):
-    """Set expected ← data / max(expected, floor)."""
+    """Set expected ← max(data, floor) / max(expected, floor)."""
     for row in range(data.shape[0]):
         e, d = expected[row], data[row]
         for i in range(d.size):
-            e[i] = d[i] / max(e[i], floor)
+            e[i] = max(d[i], floor) / max(e[i], floor)
 
 
 @kernel
 def ratio_behind(expected, data, behind, floor):
-    """Set expected ← data / max(expected + behind, floor)."""
+    """Set expected ← max(data, floor) / max(expected + behind, floor)."""
     for row in range(data.shape[0]):
         e, d, b = expected[row], data[row], behind[row]
         for i in range(d.size):
-            e[i] = d[i] / max(e[i] + b[i], floor)
+            e[i] = max(d[i], floor) / max(e[i] + b[i], floor)
 
 
 @kernel
@@ -61,31 +61,16 @@ def multiply_weighted(x, before, alpha, floor, back, weight):
 
 
 @summing
-def dots(change, now, sums):
-    """Set sums ← ⟨change, now⟩ and ⟨now, now⟩ of each row; change ← now."""
-    for row in range(now.shape[0]):
-        c, n = change[row], now[row]
+def dots(change, now, first_row, first_column, sums):
+    """Set sums ← ⟨change, now⟩ and ⟨now, now⟩ of each row of change, which lies somewhere in now; change ← now."""
+    for row in range(change.shape[0]):
+        c = change[row]
+        n = now[first_row + row, first_column : first_column + c.size]
         along, square = np.float32(0), np.float32(0)
-        for i in range(n.size):
+        for i in range(c.size):
             along += c[i] * n[i]
             square += n[i] * n[i]
-        for i in range(n.size):
-            c[i] = n[i]
-        sums[0, row] = along
-        sums[1, row] = square
-
-
-@summing
-def dots_weighted(change, now, weight, sums):
-    """Do the same with each voxel counted by how well it is seen, the inverse of its weight."""
-    for row in range(now.shape[0]):
-        c, n, w = change[row], now[row], weight[row]
-        along, square = np.float32(0), np.float32(0)
-        for i in range(n.size):
-            seen = n[i] / w[i] if w[i] > np.float32(0) else np.float32(0)
-            along += c[i] * seen
-            square += n[i] * seen
-        for i in range(n.size):
+        for i in range(c.size):
             c[i] = n[i]
         sums[0, row] = along
         sums[1, row] = square

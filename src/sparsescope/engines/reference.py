@@ -18,7 +18,7 @@ from ..operators import (
 )
 from . import Arithmetic, Blur, Engine, Float32Array, HessianTerms, Imaging, Read, Turn, Write
 from .arithmetic import Plain
-from .imaging import Decimated, SelfAdjoint, extended
+from .imaging import Decimated, SelfAdjoint, extended_for
 from .momentum import Momentum, rms_bound, squared_norm
 
 Array = npt.NDArray[np.floating[Any]]
@@ -86,9 +86,7 @@ class Convolution:
     arithmetic: Arithmetic = Plain()
 
     def __init__(self, psf: Array, data_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        axes = range(psf.ndim)
-        lines = [psf.sum(tuple(a for a in axes if a != axis), dtype=np.float64) for axis in axes]
-        domain = extended(data_shape, lines)
+        domain = extended_for(data_shape, psf)
         self.object_shape, self.data_shape, self.field = domain.object_shape, domain.data_shape, domain.field
         self.dtype, self.psf = dtype, psf.reshape((1,) * (len(data_shape) - psf.ndim) + psf.shape).astype(np.float64)
 
@@ -110,6 +108,9 @@ class Convolution:
         expected = self.forward(x)
         turn(slice(0, self.data_shape[0]), expected)
         write(whole, self.adjoint(expected))
+
+    def release(self) -> None:
+        pass
 
 
 class Published:

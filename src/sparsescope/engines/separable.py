@@ -71,6 +71,11 @@ class Separable:
             self._pass(x, expected, self._forward, turn)
             self._pass(expected, x, self._adjoint, write)
 
+    def release(self) -> None:
+        """Give back the memory that is kept between sandwiches."""
+        self._object.clear()
+        self._data.clear()
+
     def _slabs(self, shape: tuple[int, ...]) -> list[slice]:
         step = self._rows if len(shape) == 2 else 1
         return [slice(a, min(a + step, shape[0])) for a in range(0, shape[0], step)]

@@ -11,7 +11,7 @@ from scipy import fft
 
 from . import Arithmetic, Float32Array, Read, Turn, Write
 from .arithmetic import Fused
-from .imaging import Domain, Scratch, extended
+from .imaging import Domain, Scratch, extended_for
 from .separable import Run
 
 Complex64Array = npt.NDArray[np.complex64]
@@ -43,8 +43,7 @@ class _Planes:
     """Transforms of padded planes: the part of both operators that acts along y and x."""
 
     def __init__(self, psf: Float32Array, data_shape: tuple[int, ...], run: Run, workers: int) -> None:
-        axes = range(psf.ndim)
-        domain = extended(data_shape, [psf.sum(tuple(a for a in axes if a != axis), dtype=np.float64) for axis in axes])
+        domain = extended_for(data_shape, psf)
         self.object_shape, self.data_shape, self.field = domain.object_shape, domain.data_shape, domain.field
         self.psf = psf[reachable(domain, psf.shape)]
         self.lengths = transform_lengths(domain, self.psf.shape)
@@ -127,6 +126,9 @@ class Flat(_Planes):
             write(there, self._home(expected))
 
         self.run([partial(work, part) for part in self._parts])
+
+    def release(self) -> None:
+        """Give nothing back: nothing is kept."""
 
     def _ahead(self, x: Float32Array) -> Float32Array:
         spectrum = self.spectrum(x.reshape(self.object_shape[-2:]), self.at_object)
@@ -225,6 +227,10 @@ class Deep(_Planes):
             self.run([partial(self._ahead, spectra, chunk) for chunk in self._chunks])
             self.run([partial(turned, spectra, z) for z in range(self._depth)])
             self._return(spectra, lambda z, back: write(slice(z, z + 1), back[None]))
+
+    def release(self) -> None:
+        """Give back the memory that is kept between sandwiches."""
+        self._spectra.clear()
 
     def _analyse(self, spectra: Complex64Array, plane: Callable[[int], Float32Array]) -> None:
         def analyse(z: int) -> None:

@@ -66,7 +66,8 @@ class DataTerm:
         """
         imaging = self.imaging
         for axis, part in enumerate(imaging.field):
-            inside = inside.repeat((part.stop - part.start) // inside.shape[axis], axis)
+            times = (part.stop - part.start) // inside.shape[axis]
+            inside = inside if times == 1 else inside.repeat(times, axis)
         sides = [(part.start, n - part.stop) for part, n in zip(imaging.field, imaging.object_shape, strict=True)]
         return np.pad(inside, sides, mode="edge").astype(np.float32, copy=False)
 

@@ -75,6 +75,7 @@ class Landweber:
             state.x, state.before = state.before, state.x
             t = (1 + math.sqrt(1 + 4 * state.t**2)) / 2
             state.momentum, state.t = (state.t - 1) / t, t
+        self.term.imaging.release()
 
     def _once(self, state: _State) -> None:
         """Put the next x where `before` was."""

@@ -31,7 +31,8 @@ class RichardsonLucy:
     """Multiplicative maximum-likelihood iteration with Biggs–Andrews acceleration, as published.
 
     ``x⁺ = max(y · Hᵀ(m f / max(H y + b, ε)) / Hᵀm, ε)``, ``v = max(x⁺ − y, ε)``, ``α = ⟨v₋, v⟩/⟨v₋, v₋⟩`` clipped to
-    [ε, 1] and ``y⁺ = max(x⁺ + α (x⁺ − x), ε)``, with α = 0 in the first iteration; y is the result. With b = 0 every x
+    [ε, 1] and ``y⁺ = max(x⁺ + α (x⁺ − x), ε)``, with α = 0 in the first iteration and the products ⟨·,·⟩ taken over the
+    field; y is the result. With b = 0 every x
     explains the data's sum, Σ m H x = Σ m f, but for what the floor ε adds.
 
     Parameters
@@ -67,10 +68,7 @@ class RichardsonLucy:
         """Start from the data less the background."""
         x = self.term.first(first_estimate(data, self.background, self.start))
         np.maximum(x, np.float32(FLOOR), out=x)
-        floored = np.maximum(data, np.float32(FLOOR))
-        if self.term.mask is not None:
-            floored *= self.term.mask
-        return _State(floored, x, x.copy(), np.zeros_like(x))
+        return _State(data, x, x.copy(), np.zeros([p.stop - p.start for p in self.term.imaging.field], np.float32))
 
     def step(self, state: _State, count: int) -> None:
         """Take `count` iterations."""
@@ -79,25 +77,33 @@ class RichardsonLucy:
             state.x, state.before = state.before, state.x
             state.alpha = step_length(along, state.square) if state.square else 0.0
             state.square = square
+        self.term.imaging.release()
 
     def _once(self, state: _State) -> tuple[float, float]:
         """Put the next x where `before` was; return ⟨v₋, v⟩ and ⟨v, v⟩."""
         imaging, weights, behind = self.term.imaging, self.term.weights, self.background
         update, alpha = imaging.arithmetic, state.alpha
-        rows = math.prod(state.x.shape[1:-1])
-        sums = np.empty((2, len(state.x) * rows))
+        field, mask = imaging.field, self.term.mask
+        rows = math.prod(state.change.shape[1:-1])
+        sums = np.empty((2, len(state.change) * rows))
 
         def read(part: slice, out: Float32Array) -> None:
             update.extrapolate(state.x[part], state.before[part], alpha, FLOOR, out)
 
         def turn(part: slice, expected: Float32Array) -> None:
             update.ratio(expected, state.data[part], None if behind is None else behind[part], FLOOR)
+            if mask is not None:
+                expected *= mask[part]
 
         def write(part: slice, back: Float32Array) -> None:
-            update.multiply(
-                state.x[part], state.before[part], alpha, FLOOR, back, None if weights is None else weights[part],
-                state.change[part], sums[:, part.start * rows : part.stop * rows],
-            )  # fmt: skip
+            weight = None if weights is None else weights[part]
+            update.multiply(state.x[part], state.before[part], alpha, FLOOR, back, weight)
+            first, last = max(part.start, field[0].start), min(part.stop, field[0].stop)
+            if first < last:
+                here = slice(first - field[0].start, last - field[0].start)
+                corner = tuple(p.start for p in field[1:])
+                now = back[first - part.start : last - part.start]
+                update.dots(state.change[here], now, corner, sums[:, here.start * rows : here.stop * rows])
 
         imaging.sandwich(read, turn, write)
         along, square = sums.sum(axis=1)

@@ -17,7 +17,7 @@ from sparsescope.io import read_provenance
 
 from .conftest import Cli, area, spots
 
-FAST = ("--sparse-iterations", "10", "--deconvolution-iterations", "2")
+FAST = ("--sparse-iterations", "10", "--deconvolution-iterations", "2", "--evidence", "none", "--no-report")
 
 
 def names(folder: Path) -> list[str]:

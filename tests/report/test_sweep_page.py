@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +12,13 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
+from browsing import Opened, luminance
 from sparsescope import Image, Recipe
 from sparsescope.report.busy import Place
 from sparsescope.report.sweep import Sweep, Tile, axes_around
 from sparsescope.report.sweep_page import page, write_page
 
 NASTY = '<img src="https://example.org/x.png" onerror="document.title=1">&\'".tif'
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def sheet(side: int = 24, name: str = "cell.tif", notes: tuple[str, ...] = ()) -> Sweep:
@@ -43,45 +34,6 @@ def sheet(side: int = 24, name: str = "cell.tif", notes: tuple[str, ...] = ()) -
         for f in fidelities
     )
     return Sweep(image, raw, rows, Place({}, slice(0, side), slice(0, side)), plan, 1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("missing tool: chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("missing tool: playwright (pip install playwright)")
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-class Opened:
-    """A page in the browser, with everything that it asked for and complained about."""
-
-    def __init__(self, browser: Any, file: Path, script: str = "", **settings: Any) -> None:
-        self.context = browser.new_context(**settings)
-        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        if script:
-            self.page.add_init_script(script)
-        self.page.goto(file.as_uri())
-        self.tiles = self.page.locator("button.tile")
-
-    def clipboard(self) -> str:
-        return str(self.page.evaluate("navigator.clipboard.readText()"))
-
-    def said(self) -> str:
-        return str(self.page.locator("#said").inner_text())
 
 
 @pytest.fixture
@@ -186,13 +138,6 @@ def test_numbers_chosen_from_the_image_are_copied_too_when_asked(browser: Any, t
     more = "--background weak-high-light --deconvolution-iterations 7"
     assert shown.clipboard() == f"--fidelity 150 --sparsity 10 {more}"
     shown.context.close()
-
-
-def luminance(color: str) -> float:
-    """Relative luminance (WCAG 2.2) of ``rgb(r, g, b)``."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

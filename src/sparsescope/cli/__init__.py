@@ -107,6 +107,14 @@ COMMANDS = {
         image, truth and PSF (OME-TIFF with sizes), a table of what was drawn where, and simulation.toml, which repeats
         it.""",
     ),
+    "experiment": Command(
+        "sparsescope.cli.experiment:experiment",
+        "NAME --out FOLDER [OPTIONS]",
+        "Run one of the method's claims as an experiment.",
+        """Each experiment takes one claim of the paper or of the essay behind it, tests it on images whose truth is known,
+        and shows where it holds and where it ends: a figure (PNG), a table (CSV) and a page (HTML) that needs no network.
+        --list names them.""",
+    ),
     "recipe": Command(
         "sparsescope.cli.recipe:app",
         "COMMAND",
@@ -119,6 +127,14 @@ COMMANDS = {
         "Make a PSF from optics, distil one from beads, show one.",
         """Each writes a TIFF with its sizes, where it came from and what to know of it, and a picture: planes, profiles
         with their widths, transfer function.""",
+    ),
+    "report": Command(
+        "sparsescope.cli.report:report",
+        "RESULT [OPTIONS]",
+        "Write the report of a result again, with full evidence.",
+        """One page that opens anywhere, without network: what was done with every number and its source, what to
+        believe and why, before and after with linked zoom, maps, curves, profiles, and text for a Methods section.
+        Every run writes one with quick evidence; this gathers the full set.""",
     ),
     "rerun": Command(
         "sparsescope.cli.rerun:rerun",

@@ -32,6 +32,9 @@ def background_end(format: str = OME_TIFF) -> str:
     return f"_background{WRITERS[format][-1]}"
 
 
+REPORT = "_sparse.report.html"
+"""What the name of a report ends in."""
+
 OURS = tuple(end(format) for format in WRITERS for end in (result_end, background_end))
 """Ends of the names of all results."""
 

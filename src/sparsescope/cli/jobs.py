@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recipe import Recipe
-from .files import background_end, result_end
+from .files import REPORT, background_end, result_end
 from .flags import Reading, Writing
 
 if TYPE_CHECKING:
+    from ..evidence import Evidence
     from ..image import Image
     from ..pipeline import Result
 
@@ -38,13 +40,21 @@ class Job:
         format = self.writing.format
         return self.target.with_name(self.target.name.removesuffix(result_end(format)) + background_end(format))
 
+    @property
+    def report_target(self) -> Path:
+        """Where the report goes."""
+        return self.target.with_name(self.target.name.removesuffix(result_end(self.writing.format)) + REPORT)
+
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a job: the image it started from, the result, the files written, all notes."""
+    """What became of a job: the image it started from, the result, the files written, the evidence, all notes."""
 
     job: Job
     image: Image
     result: Result
     written: tuple[Path, ...]
     notes: tuple[str, ...]
+    evidence: Mapping[int, Evidence] = field(default_factory=dict)
+    report: Path | None = None
+    """The page, where one was written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,10 @@ from .work import work
 
 if TYPE_CHECKING:
     from ..image import Image
+
+
+SILENT = Writing(evidence="none", no_report=True)
+"""A repeated result needs no evidence of its own."""
 
 
 def rerun(
@@ -57,12 +62,11 @@ def rerun(
     recorded = provenance(result, read_provenance(result))
     before = read(result)
     file, notes = find_input(result, recorded, source)
-    recipe = Recipe.from_toml(recorded["recipe"])
+    recipe, origins = recipe_again(recorded)
     folder = result.parent if out is None else out
     make_folder(folder)
-    writing = Writing(out=out, overwrite=overwrite, format="ome-zarr" if result.is_dir() else "ome-tiff")
+    writing = replace(SILENT, out=out, overwrite=overwrite, format="ome-zarr" if result.is_dir() else "ome-tiff")
     target = folder / f"{stem(result).removesuffix('_sparse')}_rerun{result_end(writing.format)}"
-    origins = dict.fromkeys(recipe.given, "recipe")
     reading = Reading(**recorded.get("reading", {}))
     job = Job(file, target, recipe, origins, reading, writing, str(before.dtype), quiet=quiet, silent=json)
     done = work(job)
@@ -83,6 +87,12 @@ def provenance(result: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
             f"{result} holds no recipe: it was not written by sparsescope, or another program saved it since"
         )
     return recorded
+
+
+def recipe_again(recorded: Mapping[str, Any]) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe inside a result, and the source to state for its values."""
+    recipe = Recipe.from_toml(recorded["recipe"])
+    return recipe, dict.fromkeys(recipe.given, "recipe")
 
 
 def find_input(result: Path, recorded: Mapping[str, Any], source: Path | None) -> tuple[Path, list[str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import say
 
 if TYPE_CHECKING:
+    from ..evidence import Evidence
     from ..image import Image
     from ..pipeline import Plan
     from ..pipeline.camera import Camera
@@ -104,8 +105,24 @@ def finish(done: Done) -> None:
     result = done.result
     say.table([("engine", say.plain(result.engine), say.duration(result.seconds))])
     notes([*done.notes])
-    for path in done.written:
+    for channel, found in done.evidence.items():
+        verdict(found, done.image, channel)
+    for path in [*done.written, *([done.report] if done.report else [])]:
         say.line(f"  {say.plain(path)}   {say.size(stored_bytes(path))}", style="green")
+
+
+COLOURS = {"green": "green", "amber": "yellow", "red": "bold red"}
+
+
+def verdict(found: Evidence, image: Image, channel: int) -> None:
+    """Print what the evidence says: the colour, then each finding that is not green."""
+    name = f" of channel {channel}" if "C" in image.axes else ""
+    doubts = [finding for finding in found.findings if finding.colour != "green"]
+    passed = len(found.findings) - len(doubts)
+    text = f"  evidence{name}: {found.colour}, {passed} of {len(found.findings)} tests passed"
+    say.line(text, style=COLOURS[found.colour])
+    for finding in doubts:
+        say.paragraph(f"    {finding.colour}: {say.plain(finding.text)}", style=COLOURS[finding.colour])
 
 
 def as_document(done: Done) -> dict[str, Any]:
@@ -123,6 +140,8 @@ def as_document(done: Done) -> dict[str, Any]:
         "seconds": result.seconds,
         "outcome": str(result.outcome),
         "measures": result.measures,
+        "evidence": [{"channel": channel, **found.document()} for channel, found in done.evidence.items()],
+        "report": done.report,
         "notes": done.notes,
     }
 

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 from . import say, show
+from .evidence import evidence_of
 from .flags import Reading
 from .jobs import Done, Job
 from .progress import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..evidence import Evidence
     from ..image import Image
+    from ..pipeline import Result
 
 
 def work(job: Job) -> Done:
@@ -38,10 +43,22 @@ def work(job: Job) -> Done:
     elif job.writing.save_background and result.background is not None:
         write(job.background_target, result.background, **where)
         written.append(job.background_target)
-    done = Done(job, image, result, tuple(written), tuple(dict.fromkeys(notes)))
+    found, page = _evidence(job, image, result)
+    done = Done(job, image, result, tuple(written), tuple(dict.fromkeys(notes)), found, page)
     if not job.silent:
         show.finish(done)
     return done
+
+
+def _evidence(job: Job, image: Image, result: Result) -> tuple[dict[int, Evidence], Path | None]:
+    """Gather the evidence that is wanted, and write the page."""
+    found = evidence_of(image, result, job.writing.evidence, name=job.source.name, threads=job.threads, quiet=job.quiet)
+    if job.writing.no_report:
+        return found, None
+    from ..report.report_page import write_report
+
+    write_report(job.report_target, image, result, found, output=job.target, overwrite=job.writing.overwrite)
+    return found, job.report_target
 
 
 def _with_flags(image: Image, reading: Reading) -> Image:
@@ -67,7 +84,9 @@ def check_targets(job: Job) -> None:
     from ..io.zarr_store import MARKS
 
     marks = MARKS if job.writing.format.startswith("ome-zarr") else None
-    for path in [job.target, *([job.background_target] if job.writing.save_background else [])]:
-        check_target(path, overwrite=job.writing.overwrite, marks=marks)
+    extra = [job.background_target] if job.writing.save_background else []
+    extra += [] if job.writing.no_report else [job.report_target]
+    for path in [job.target, *extra]:
+        check_target(path, overwrite=job.writing.overwrite, marks=None if path == job.report_target else marks)
         if not os.access(path.parent, os.W_OK):
             raise OutputError(f"cannot write {path}: no permission to write in {path.parent}; use --out FOLDER")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 
 def render(template: str, **values: Any) -> str:
@@ -26,6 +28,11 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**values)
+
+
+def asset(name: str) -> Markup:
+    """Return a style sheet or script of ``report/templates`` as it is, to stand inside a page."""
+    return Markup(files("sparsescope.report").joinpath("templates", name).read_text("utf-8"))
 
 
 def png_uri(png: bytes) -> str:

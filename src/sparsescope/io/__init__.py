@@ -272,9 +272,11 @@ def _digest(file: Path) -> Any:
 
 
 def _parts(path: Path) -> list[Path]:
-    """Return the files of a folder, or those that fit a pattern."""
-    found = path.rglob("*") if path.is_dir() else path.parent.glob(path.name)
-    return [part for part in found if part.is_file()]
+    """Return the files of a Zarr store, or those that a folder or pattern joins to one image."""
+    from .tiff_series import matching
+    from .zarr_store import is_store
+
+    return [part for part in path.rglob("*") if part.is_file()] if is_store(path) else matching(path)
 
 
 def _check_arguments(numbers: Mapping[str, float | None], lazy: bool | str) -> None:

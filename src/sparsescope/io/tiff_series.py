@@ -20,6 +20,8 @@ from .facts import Facts
 
 KIND = "TIFF series"
 SUFFIXES = (".tif", ".tiff")
+RESULTS = ("_sparse", "_background")
+"""What the names of our results end in before the ending; they are no planes of a series."""
 
 _WORDS = {
     "T": ("t", "time", "timepoint", "frame"),
@@ -43,12 +45,13 @@ def read_provenance(path: Path) -> dict[str, Any]:  # noqa: ARG001 - the same fo
 
 
 def matching(path: Path) -> list[Path]:
-    """Return the TIFF files in a folder, or those that fit a pattern, hidden ones left out."""
+    """Return the TIFF files in a folder, or those that fit a pattern; hidden ones and results of ours are left out."""
     found = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
     return sorted(
         file
         for file in found
         if file.is_file() and file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
+        if not file.name.split(".")[0].endswith(RESULTS)
     )
 
 

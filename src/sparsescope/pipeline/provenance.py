@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
 from typing import Any
 
 from .._version import __version__
+from ..errors import InputError
 from ..image import Image
 from ..io import sha256
 from .plan import Plan
@@ -36,8 +37,9 @@ def provenance(image: Image, plan: Plan, engine: str, notes: tuple[str, ...]) ->
         "notes": list(notes),
     }
     path = image.meta.get("path")
-    if path and Path(path).is_file():
-        made |= {"input": str(path), "sha256": sha256(path)}
+    if path:
+        with contextlib.suppress(InputError):  # it may be gone by now
+            made |= {"sha256": sha256(path), "input": str(path)}
     if plan.fwhm_px is not None:
         made["fwhm_px"] = plan.fwhm_px
     return made

@@ -19,6 +19,7 @@ RANKS = {
     "image": 1,
     "engines": 1,  # the contract and the table of names, engines/__init__.py
     "engines.*": 2,
+    "findings": 1,
     "fourier": 2,
     "prox": 2,
     "io": 3,
@@ -58,6 +59,7 @@ LIBRARIES = {
     "oiffile": "io/*",
     "psutil": "scale/*",
     "pydantic": "recipe.py",
+    "pymoo": "experiments/*",
     "pywt": "preprocess/*",
     "rich": "cli/*",
     "threadpoolctl": "preprocess/*",
@@ -68,8 +70,9 @@ LIBRARIES = {
 }
 """The room that may name each optional or heavy library; there, one file does (with the exceptions below)."""
 
-SEVERAL_FILES = {"cyclopts", "numba", "rich"}
-"""Libraries that are the language of a whole room: commands are written in cyclopts and rich, kernels in numba."""
+SEVERAL_FILES = {"cyclopts", "matplotlib", "numba", "rich"}
+"""Libraries that are the language of a room: commands are written in cyclopts and rich, kernels in numba, and figures in
+matplotlib: before/after pictures and panels of experiments are two ideas, so they are two files."""
 
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 420

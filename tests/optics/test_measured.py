@@ -91,6 +91,14 @@ def test_a_good_bead_ten_times_as_bright_does_not_rule_the_mean():
     assert difference(found, expected) < 0.01
 
 
+def test_a_bright_bead_that_is_a_little_wider_has_a_bounded_say():
+    good = base(without=4)
+    with_bright = good + np.random.default_rng(9).poisson(8e5 * spot(FIELD, PLACES[4], (4.4, 4.4)))
+    found, expected = distil(beads(with_bright)), distil(beads(good))
+    assert found.used == expected.used + 1
+    assert found.fwhm_px[0] < 1.035 * expected.fwhm_px[0]
+
+
 def test_touching_beads_and_beads_at_the_border_are_left_out_with_the_reason():
     places = [*PLACES, [PLACES[0][0] + 12, PLACES[0][1]], [2.0, 120.0], [120.0, 238.5]]
     found = distil(beads(camera(field(FIELD, places, F2, 4e4))))

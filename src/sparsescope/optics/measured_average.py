@@ -110,13 +110,12 @@ def average(
         good = [i for i in good if i not in worst]
     mean = _mean({i: _shifted(spectra[i], shifts[i]) for i in good}, core)
     mean = _shifted(fft.fftn(mean), centroid_px(mean, fwhm_px))
-    inner = mean[tuple(slice(MARGIN, -MARGIN) for _ in radius_px)]
-    rest = background(inner)
-    values = inner - rest.level
+    values = mean[tuple(slice(MARGIN, -MARGIN) for _ in radius_px)]
+    noise = background(values).noise
     final = [_correlation(_shifted(spectra[i], shifts[i]), mean, fwhm_px) for i in good]
     return Average(
         values / values.max(),
-        rest.noise / float(values.max()),
+        noise / float(values.max()),
         tuple(judged),
         tuple(final),
         float(np.median([ground.level.mean() for ground in grounds])),

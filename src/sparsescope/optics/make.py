@@ -14,7 +14,7 @@ from .focus import axial_width_um, best_focus_um, is_aberrated
 from .microscope import Microscope
 from .model import Model
 from .models import model_of
-from .psf import Psf
+from .psf import Floats, Psf
 from .quadrature import Doubles
 from .radial import Grid, pixel_integral, unfold
 
@@ -87,12 +87,12 @@ def make_psf(
         half = _chosen_half(scope, model, focus, voxel, notes)
     stage: Doubles = np.asarray(focus + np.arange(-half[0], half[0] + 1) * voxel.get("z", 0.0), np.float64)
     grid = Grid.reaching(math.hypot((half[1] + 0.5) * voxel["y"], (half[2] + 0.5) * voxel["x"]), model.cutoff)
-    volume = unfold(pixel_integral(grid, model.intensity(grid, stage), half[1:], (voxel["y"], voxel["x"])))
-    volume = np.maximum(volume, 0)  # cubic interpolation may dip below the zeros
+    quadrant = pixel_integral(grid, model.intensity(grid, stage), half[1:], (voxel["y"], voxel["x"]))
+    np.maximum(quadrant, 0, out=quadrant)  # cubic interpolation may dip below the zeros
+    volume = unfold(quadrant.astype(np.float32))
     if model.whole_planes:
         notes.append(_outside_note(volume))
-    values = (volume if ndim == 3 else volume[0]).astype(np.float32)
-    return Psf(values, voxel, _source(microscope, model), tuple(notes))
+    return Psf(volume if ndim == 3 else volume[0], voxel, _source(microscope, model), tuple(notes))
 
 
 def _checked_spacing(spacing_um: Mapping[str, float], ndim: int) -> dict[str, float]:
@@ -161,8 +161,8 @@ def _first(grid: Grid, enclosed: Doubles, part: float) -> float:
     return float(grid.radius_um[min(int(np.searchsorted(enclosed, part)), grid.count - 1)])
 
 
-def _outside_note(volume: Doubles) -> str:
-    inside = volume.sum(axis=(1, 2))
+def _outside_note(volume: Floats) -> str:
+    inside = volume.sum(axis=(1, 2), dtype=np.float64)
     size = f"{volume.shape[1]} × {volume.shape[2]} pixels"
     middle = len(inside) // 2
     text = f"{100 * max(1 - inside[middle], 0):.2g} % of the light of the plane in focus lies outside the {size}"

@@ -49,7 +49,9 @@ class Psf:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.data, np.float64)
+        values = np.asarray(self.data)
+        if values.dtype != np.float32:  # large computed PSFs come in float32: no copy in double precision
+            values = values.astype(np.float64)
         if values.ndim not in (2, 3):
             raise RecipeError(
                 f"a PSF of {values.ndim} axes (shape {values.shape}): allowed are two (Y, X) or three (Z, Y, X)"
@@ -65,10 +67,10 @@ class Psf:
                 f"the PSF has an even number of voxels along an axis (shape {values.shape}): a PSF has a middle voxel; "
                 "sparsescope psf centres and crops it"
             )
-        total = values.sum()
+        total = values.sum(dtype=np.float64)
         if total <= 0:
             raise RecipeError("the PSF is empty: all its values are zero")
-        object.__setattr__(self, "data", (values / total).astype(np.float32))
+        object.__setattr__(self, "data", (values / values.dtype.type(total)).astype(np.float32, copy=False))
         object.__setattr__(self, "spacing_um", MappingProxyType(dict(self.spacing_um)))
 
     @property

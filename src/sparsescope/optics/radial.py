@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .psf import Floats
 from .quadrature import Doubles, gauss_legendre
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_NODES = 1 << 20
+_NODES = 1 << 18
 """Nodes at a time: bounds the memory."""
 
 OVERSAMPLING = 16
@@ -171,7 +172,7 @@ def pixel_integral(grid: Grid, profile: Doubles, half: tuple[int, int], pixel_um
     return np.asarray(np.concatenate(parts).T.reshape(profile.shape[1], half[0] + 1, half[1] + 1))
 
 
-def unfold(quadrant: Doubles) -> Doubles:
+def unfold(quadrant: Floats) -> Floats:
     """Mirror the last two axes about their first element: (…, a + 1, b + 1) becomes (…, 2 a + 1, 2 b + 1)."""
     rows = np.concatenate([quadrant[..., :0:-1, :], quadrant], axis=-2)
     return np.concatenate([rows[..., :0:-1], rows], axis=-1)

@@ -158,6 +158,11 @@ def test_a_psf_larger_than_the_image_is_trimmed_where_it_holds_nothing_else_refu
         as_psf(flat, image_shape=(9, 99, 99))
 
 
+def test_a_psf_may_be_longer_than_the_stack_is_high():
+    deep = truth((31, 11, 11), (20.0, 3.0, 3.0))
+    assert as_psf(deep, image_shape=(5, 32, 32)).data.shape == (31, 11, 11)
+
+
 def test_the_crop_that_the_message_names_is_one_that_is_taken():
     flat = truth((61, 61), (40.0, 40.0))
     assert as_psf(flat[15:46, 11:50], image_shape=(32, 40)).data.shape == (31, 39)

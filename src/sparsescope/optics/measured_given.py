@@ -63,7 +63,7 @@ def as_psf(
     ndim : int, optional
         Number of axes that the PSF must have: 2 for planes, 3 for stacks.
     image_shape : sequence of int, optional
-        Lengths of the image along the PSF's axes; the PSF must not be larger.
+        Lengths of the image along the PSF's axes; along y and x the PSF must not be larger.
     source : str
         Where an array came from, in words for the user.
 
@@ -271,14 +271,18 @@ def _moved(values: Doubles, offset: Sequence[float]) -> Doubles:
 
 
 def fitting(psf: Psf, image_shape: Sequence[int]) -> Psf:
-    """Return a PSF no larger than the image: outer voxels that hold nothing are trimmed, else it is refused."""
+    """Return a PSF no larger than the image in y and x: outer pixels that hold nothing are trimmed, else it is refused.
+
+    Along z a PSF may be longer than the stack: light from planes beyond it falls into it too.
+    """
     axes = AXES[-psf.ndim :]
     if len(image_shape) != psf.ndim:
         raise RecipeError(f"an image of {len(image_shape)} axes for a PSF of {psf.ndim}: give as many")
-    large = [axis for axis, n, most in zip(axes, psf.data.shape, image_shape, strict=True) if n > most]
+    room = [n if axis == "z" else most for axis, n, most in zip(axes, psf.data.shape, image_shape, strict=True)]
+    large = [axis for axis, n, most in zip(axes, psf.data.shape, room, strict=True) if n > most]
     if not large:
         return psf
-    most = [min(n, m - 1 + m % 2) for n, m in zip(psf.data.shape, image_shape, strict=True)]
+    most = [min(n, m - 1 + m % 2) for n, m in zip(psf.data.shape, room, strict=True)]
     part = tuple(slice((n - m) // 2, (n + m) // 2) for n, m in zip(psf.data.shape, most, strict=True))
     kept = float(psf.data[part].sum(dtype=np.float64))
     if 1 - kept <= NOTHING:

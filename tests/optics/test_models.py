@@ -12,7 +12,7 @@ from sparsescope.errors import RecipeError
 from sparsescope.optics import kinds, models
 from sparsescope.optics.diffraction import Term
 from sparsescope.optics.microscope import Microscope
-from sparsescope.optics.models import model_of, sheet_width_um
+from sparsescope.optics.models import describe, model_of, sheet_width_um
 from sparsescope.optics.radial import Grid, interpolation
 
 EM, EX, NA = 0.525, 0.488, 1.4
@@ -194,6 +194,13 @@ def test_what_is_missing_is_named_with_its_flag_or_said_to_be_assumed(kind: str,
     else:
         notes = " ".join(model_of(one, ndim).notes)
         assert ("taken as" in notes and name.partition("_")[0] in notes) == (kind in assumed.get(name, set()))
+
+
+@pytest.mark.parametrize("kind", kinds.MODALITIES)
+def test_every_kind_says_what_it_assumes(kind: str) -> None:
+    assert 60 < len(describe(kind)) < 260
+    assert describe(kind).endswith(".")
+    assert describe(kind) != describe("widefield") or kind == "widefield"
 
 
 def test_a_wavelength_of_the_wrong_kind_of_excitation_is_refused() -> None:

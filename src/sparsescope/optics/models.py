@@ -44,6 +44,17 @@ def model_of(scope: Microscope, ndim: int) -> Model:
     return _MODELS[scope.modality](scope, ndim)
 
 
+def describe(modality: str) -> str:
+    """Return what the model of a kind of microscope assumes, and its blind spot, in a sentence or two.
+
+    Examples
+    --------
+    >>> describe("two-photon")
+    'Square the excitation, all emitted light being detected; blind to saturation.'
+    """
+    return " ".join((_MODELS[kinds.kind_of(modality)].__doc__ or "").split())
+
+
 def focused(scope: Microscope, wavelength_um: float, grid: Grid, stage_um: Doubles) -> Doubles:
     """Return the intensity of light of one wavelength focused by the objective, or collected by it from a point."""
     rays = pupil(scope, wavelength_um, float(grid.radius_um[-1]), (float(stage_um.min()), float(stage_um.max())))
@@ -58,6 +69,7 @@ def axial_cutoff(scope: Microscope, wavelength_um: float) -> float:
 
 
 def _wide_field(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
+    """Detect light of the emission wavelength by an objective without aberrations of its own."""
     wave, aperture = scope.emission_um(), scope.need("numerical_aperture")
 
     def values(grid: Grid, stage: Doubles) -> Doubles:
@@ -67,6 +79,7 @@ def _wide_field(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
 
 
 def _tirf(scope: Microscope, ndim: int) -> Model:
+    """Detect one plane in focus; the evanescent field chooses what is lit, it does not shape the PSF."""
     if ndim == 3:
         raise RecipeError(
             "TIRF sees the one plane at the coverslip: its PSF has two axes. For a stack give another --modality"
@@ -117,6 +130,7 @@ def _two_way(scope: Microscope, values: Intensity, words: str, notes: tuple[str,
 
 
 def _confocal(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
+    """Multiply excitation by detection ⊛ pinhole; blind to a pinhole that is misaligned or not round."""
     exc, em, _ = _excitation_um(scope)
     radius, notes = _pinhole_um(scope, em)
 
@@ -129,6 +143,10 @@ def _confocal(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
 
 
 def _spinning_disk(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
+    """Multiply detection by excitation ⊛ pinhole: the camera stands behind the pinholes that also shape the spots.
+
+    Crosstalk only where the pinholes' distance is given, and then as an even haze.
+    """
     exc, em, _ = _excitation_um(scope)
     radius, notes = _pinhole_um(scope, em)
 
@@ -152,6 +170,7 @@ def _crosstalk(scope: Microscope, wavelength_um: float, grid: Grid, stage_um: Do
 
 
 def _two_photon(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
+    """Square the excitation, all emitted light being detected; blind to saturation."""
     nm = scope.need("excitation_nm")
     if nm < INFRARED_NM[0]:
         raise RecipeError(
@@ -167,6 +186,7 @@ def _two_photon(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
 
 
 def _light_sheet(scope: Microscope, ndim: int) -> Model:
+    """Multiply detection by a Gaussian sheet in focus; blind to the sheet's waist across the field and to side lobes."""
     wide = _wide_field(scope, ndim)
     if ndim == 2:
         return replace(wide, words="light-sheet (detection in the plane of the sheet)")
@@ -197,6 +217,7 @@ def sheet_width_um(scope: Microscope) -> float:
 
 
 def _sted(scope: Microscope, ndim: int) -> Model:
+    """Multiply confocal by a Gaussian that leaves the width asked for; no depletion along z, no pedestal."""
     confocal = _confocal(scope, ndim)
     wanted = scope.sted_fwhm_um
     grid = Grid.reaching(5 / confocal.cutoff, confocal.cutoff)
@@ -228,6 +249,11 @@ def _sted(scope: Microscope, ndim: int) -> Model:
 
 
 def _sim(scope: Microscope, ndim: int) -> Model:
+    """Fill the support of the transfer function that a reconstruction has at best.
+
+    A plane: Airy pattern of the summed cut-offs; a volume, by three beams: autocorrelation of an ellipsoid,
+    (3 j₁(v) / v)². Blind to the filter of the reconstruction, which decides the shape.
+    """
     exc, em, notes = _excitation_um(scope)
     aperture = scope.need("numerical_aperture")
     beams = aperture if scope.illumination_na is None else scope.illumination_na
@@ -254,6 +280,10 @@ def _sim(scope: Microscope, ndim: int) -> Model:
 
 
 def _airyscan(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
+    """Sum excitation × detection over the detector's elements, each shifted back (Sheppard, Optik 80, 53, 1988).
+
+    The shift is that of the product's maximum. Assumes a filled round detector, and no deconvolution by the maker.
+    """
     exc, em, _ = _excitation_um(scope)
     radius, notes = _pinhole_um(scope, em)
     if (scope.pinhole_airy or 0) > LARGEST_DETECTOR_AIRY:

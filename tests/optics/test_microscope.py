@@ -27,6 +27,17 @@ def test_a_number_is_in_its_range_or_refused_with_range_and_flag(name: str, valu
         assert all(part in str(error.value) for part in (name, f"{least:g}", f"{most:g}", flag(name)))
 
 
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_the_ends_of_a_range_are_allowed_and_nothing_beyond(name: str) -> None:
+    least, most, _ = RANGES[name]
+    layers = {"refractive_index": 1.85, "coverslip_index": 1.85}
+    for value in (least, most):
+        assert getattr(Microscope(**{**layers, "numerical_aperture": 0.5, name: value}), name) == value
+    for value in (least - 1e-6, most * 1.000001):
+        with pytest.raises(RecipeError, match=name):
+            Microscope(**{**layers, "numerical_aperture": 0.5, name: value})
+
+
 @pytest.mark.parametrize("value", ["1.4", True, [1.4], 1.4j])
 def test_what_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(RecipeError, match="numerical_aperture"):
@@ -68,7 +79,8 @@ def test_sources_are_told_apart() -> None:
 def test_the_vectorial_model_is_for_high_apertures() -> None:
     assert Microscope("widefield", 1.4).is_vectorial()
     assert Microscope("widefield", 0.95).is_vectorial()
-    assert not Microscope("widefield", 0.5).is_vectorial()
+    assert Microscope("widefield", 0.61, refractive_index=1.0).is_vectorial()
+    assert not Microscope("widefield", 0.79, refractive_index=1.333).is_vectorial()
     assert not Microscope("widefield", 1.4, model="scalar").is_vectorial()
     with pytest.raises(RecipeError, match="auto, scalar, vectorial"):
         Microscope(model="exact")

@@ -198,7 +198,7 @@ def test_what_is_missing_is_named_with_its_flag_or_said_to_be_assumed(kind: str,
 
 @pytest.mark.parametrize("kind", kinds.MODALITIES)
 def test_every_kind_says_what_it_assumes(kind: str) -> None:
-    assert 60 < len(describe(kind)) < 260
+    assert 60 < len(describe(kind)) < 300
     assert describe(kind).endswith(".")
     assert describe(kind) != describe("widefield") or kind == "widefield"
 

@@ -186,7 +186,7 @@ def _two_photon(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001
 
 
 def _light_sheet(scope: Microscope, ndim: int) -> Model:
-    """Multiply detection by a Gaussian sheet in focus; blind to the sheet's waist across the field and to side lobes."""
+    """Multiply detection by a Gaussian sheet in focus; blind to its waist across the field and to side lobes."""
     wide = _wide_field(scope, ndim)
     if ndim == 2:
         return replace(wide, words="light-sheet (detection in the plane of the sheet)")

@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Point:
-    """One setting and how well it predicted: mean weighted squared error over the held-out pixels."""
+    """One setting and its score: mean weighted squared error over the held-out pixels, and noise in the result."""
 
     background: str
     fidelity: float

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,8 @@ from ..optics.gaussian import gaussian_kernel1d
 from ..preprocess.noise_correlation import correlation_radius_px
 from .choice import Choice, Point, Request
 from .crop import SIDE, informative
-from .holdout import Holdout, hold_out, weights
+from .holdout import hold_out, weights
+from .search import Search, as_good
 from .trial import Bench, Setting
 
 Floats = npt.NDArray[np.float32]
@@ -28,63 +28,14 @@ OFFSETS = (0.0, 0.003, 0.01, 0.03)
 COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45)
 MORE_COUNTS = (45, 60, 80, 110)
 CONTINUITIES = (0.1, 0.3, 1.0)
-COARSE = ((100.0, 1000.0), (3, 7, 14, 30))
 STACK_SIDE = 128
 MOVIE_SIDE = 96
-CANDIDATES = ("smooth-16",)
+FITTED = "smooth-16"
+"""Background of a camera's own frames, whose noise tells what is background alone."""
 GENTLE = "smooth-wide"
-"""Background where noise is correlated: such frames were processed, and prediction cannot tell haze from structure."""
+"""Background where noise is correlated: such frames were processed, and their noise tells nothing."""
 
 STEEP = math.sqrt(10.0)
-
-DOUBT = 3.0
-"""Standard errors within which the intents take a setting to predict as well as the best."""
-
-
-@dataclass
-class _Search:
-    """Trials so far: settings with their errors, and where the best one is."""
-
-    bench: Bench
-    holdouts: list[list[Holdout]]
-    engine: Engine
-    background: str
-    found: dict[tuple[float, float, float, int], npt.NDArray[np.float64]] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
-
-    def run(self, settings: list[Setting]) -> None:
-        """Try settings, several at once; what was tried before is not tried again."""
-        jobs = [(s, h) for s in dict.fromkeys(settings) for h in range(len(self.holdouts))]
-        results: dict[tuple[Setting, int], list[npt.NDArray[np.float64]]] = {}
-
-        def one(engine: Engine, job: tuple[Setting, int]) -> None:
-            errors = self.bench.try_out(job[0], self.holdouts[job[1]], engine)
-            with self.lock:
-                results[job] = errors
-
-        self.engine.each(one, jobs)
-        for setting in dict.fromkeys(settings):
-            parts = [results[setting, h] for h in range(len(self.holdouts))]
-            for j, count in enumerate(setting.iterations):
-                key = (setting.fidelity, setting.sparsity, setting.continuity, count)
-                self.found[key] = np.concatenate([part[j] for part in parts])
-
-    def best(self) -> tuple[float, float, float, int]:
-        """Return the setting of least mean error."""
-        return min(self.found, key=lambda key: (float(self.found[key].mean()), key))
-
-    def score(self) -> float:
-        """Least mean error."""
-        return float(self.found[self.best()].mean())
-
-    def equals(self) -> list[tuple[float, float, float, int]]:
-        """Return the settings whose error exceeds the least by at most `DOUBT` standard errors of the difference."""
-        least = self.found[self.best()]
-        return [key for key, errors in self.found.items() if _as_good(errors, least)]
-
-    def points(self) -> list[Point]:
-        """Every trial, for the record."""
-        return [Point(self.background, *key, float(e.mean())) for key, e in self.found.items()]
 
 
 def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
@@ -110,7 +61,8 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     runs without it, and the re-blurred result plus background is compared with what was measured there. Scale and
     offset of the prediction are fitted, squared errors weighted by the local light. Any unbiased noise that is
     independent between hidden and seen pixels is allowed (Batson & Royer, ICML 2019; for deconvolution: Kobayashi et
-    al., NeurIPS 2020).
+    al., NeurIPS 2020). Prediction is blind to what the PSF does not pass, so the score also holds how far the two
+    results differ that two sets of hidden pixels give (`Search`).
     """
     started = time.perf_counter()
     middle = request.planes[len(request.planes) // 2]
@@ -119,7 +71,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     if not np.array_equal(middle, np.rint(middle)):
         radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
     crop = informative(middle, width)
-    search = _background(request, engine, behind, radius, crop)
+    search = _search(request, engine, behind, radius, crop)
     _refine(search, request)
     notes: list[str] = []
     if radius:
@@ -168,28 +120,13 @@ def _bench(
     )
 
 
-def _background(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> _Search:
-    """Return the search on the background that predicts best at a few settings."""
-    fixed = request.fixed.get("background")
-    modes = [str(fixed)] if fixed is not None else [GENTLE] if radius else list(CANDIDATES)
+def _search(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> Search:
+    """Prepare the search: background, crop and two sets of held-out pixels."""
+    mode = str(request.fixed.get("background", GENTLE if radius else FITTED))
     middle = request.planes[len(request.planes) // 2 :][:1]
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
-    searches = [
-        _Search(_bench(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
-        for mode in modes
-    ]
-    if len(searches) > 1:
-        counts = _counts(request, COARSE[1])
-        for search in searches:
-            search.run([Setting(f, 0.0, counts) for f in COARSE[0]])
-    return min(searches, key=lambda s: s.score()) if len(searches) > 1 else searches[0]
-
-
-def _as_good(errors: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:
-    """Whether errors exceed the least ones by at most `DOUBT` standard errors of the difference, pixel by pixel."""
-    excess = errors - least
-    return bool(excess.mean() <= DOUBT * excess.std() / math.sqrt(excess.size))
+    return Search(_bench(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -199,7 +136,7 @@ def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
     return counts if fixed is None else (int(fixed),)
 
 
-def _refine(search: _Search, request: Request) -> None:
+def _refine(search: Search, request: Request) -> None:
     """Search fidelity, then sparsity beside it, then fidelity more finely, then more iterations if they still gain."""
     counts = _counts(request, COUNTS)
     fidelity, sparsity = request.fixed.get("fidelity"), request.fixed.get("sparsity")
@@ -223,15 +160,15 @@ def _refine(search: _Search, request: Request) -> None:
         search.run([Setting(best_f, best_s, MORE_COUNTS)])
 
 
-def _by_intent(search: _Search, intent: str) -> tuple[float, float, float, int]:
-    """Least error; or the smoothest or sharpest of the settings that are as good within `DOUBT` standard errors."""
+def _by_intent(search: Search, intent: str) -> tuple[float, float, float, int]:
+    """Least score; or the smoothest or sharpest of the settings that are as good beyond doubt."""
     if intent == "balanced":
         return search.best()
     order = sorted(search.equals(), key=lambda key: (key[0], key[3], -key[1]))
     return order[0] if intent == "cautious" else order[-1]
 
 
-def _edges(search: _Search, request: Request) -> list[str]:
+def _edges(search: Search, request: Request) -> list[str]:
     """Say when the best setting lies at the end of what was tried: the minimum may lie beyond."""
     fidelity, _, _, count = search.best()
     notes = []
@@ -258,7 +195,7 @@ def _continuity(
     bench = _bench(request, behind, str(values["background"]), radius, crop, request.planes, scored)
     shape = (bench.data.shape[1], bench.data.shape[2])
     holdouts = [[hold_out(shape, radius, request.seed + 100 + i) for i in range(len(request.planes))]]
-    search = _Search(bench, holdouts, engine, str(values["background"]))
+    search = Search(bench, holdouts, engine, str(values["background"]))
     fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
     count = (int(values["deconvolution_iterations"]),)
     fixed = request.fixed.get("continuity")
@@ -295,15 +232,15 @@ def _continuity_t(
     holdouts = [[hold_out(shape, radius, request.seed + 200 + i) for i in range(len(planes))]]
     fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
     count, deep = (int(values["deconvolution_iterations"]),), float(values["continuity"])
-    found: dict[float, _Search] = {}
+    found: dict[float, Search] = {}
     for weight in (0.0, *CONTINUITIES):
         steps = (1.0, STEEP) if "fidelity" not in request.fixed else (1.0,)
         levels = [sparsity if "sparsity" in request.fixed else sparsity * step for step in steps]
-        found[weight] = _Search(replace(bench, continuity_t=weight), holdouts, engine, mode)
+        found[weight] = Search(replace(bench, continuity_t=weight), holdouts, engine, mode)
         found[weight].run([Setting(fidelity * f, s, count, deep) for f, s in zip(steps, levels, strict=True)])
         points += [replace(point, continuity_t=weight) for point in found[weight].points()]
-    late = min(found, key=lambda weight: found[weight].score())
+    late = min(found, key=lambda weight: found[weight].score(found[weight].best()))
     best, alone = found[late].best(), found[0.0].best()
-    if _as_good(found[0.0].found[alone], found[late].found[best]):  # what moves must not be tied on a doubtful gain
+    if as_good(found[0.0].found[alone], found[late].found[best]):  # what moves must not be tied on a doubtful gain
         return {"continuity_t": 0.0}
     return {"fidelity": best[0], "sparsity": best[1], "continuity_t": late}

@@ -62,6 +62,11 @@ def hold_out(shape: tuple[int, int], radius: int, seed: int) -> Holdout:
     return Holdout((rows, columns), hidden)
 
 
+def exclusive(first: Holdout, second: Holdout) -> float:
+    """Share of the pixels that are hidden in one of two sets and not in the other."""
+    return float(np.mean(first.hidden != second.hidden))
+
+
 def filled(plane: Floats, hidden: Bools, radius: int) -> Floats:
     """Replace hidden pixels by the Gaussian-weighted mean of those around them that are seen."""
     sigma = 0.8 + radius

@@ -31,6 +31,14 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What a setting gave: squared errors at the held-out pixels, and the deconvolved planes themselves, in counts."""
+
+    errors: npt.NDArray[np.float64]
+    values: Floats
+
+
+@dataclass(frozen=True)
 class Bench:
     """A crop with everything that stays the same from trial to trial.
 
@@ -68,20 +76,23 @@ class Bench:
     times: int = 1
     continuity_t: float = 0.0
 
-    def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[npt.NDArray[np.float64]]:
-        """Return the squared errors at the held-out pixels, one array for each iteration count of the setting."""
+    def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[Trial]:
+        """Return what the setting gives for each of its iteration counts."""
         hidden = np.stack([h.hidden for h in holdouts])
         start = np.stack([filled(d, h, self.radius) for d, h in zip(self.data, hidden, strict=True)])
         estimate = self._sparse((start - self.behind) / np.float32(self.scale), hidden, setting, engine)
         shape = (self.data.shape[1], self.data.shape[2])
         term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], shape))
-        found: list[list[npt.NDArray[np.float64]]] = [[] for _ in setting.iterations]
+        found: list[list[Trial]] = [[] for _ in setting.iterations]
         for i in range(len(self.data))[self.scored]:
             at = holdouts[i].centres
-            for j, predicted in enumerate(self._predictions(estimate[i], setting.iterations, term)):
+            for j, (result, predicted) in enumerate(self._results(estimate[i], setting.iterations, term)):
                 values = predicted[at] * np.float32(self.scale) + self.behind[i][at]
-                found[j].append(errors(values, self.data[i][at], self.weight[i][at]))
-        return [np.concatenate(parts) for parts in found]
+                wrong = errors(values, self.data[i][at], self.weight[i][at])
+                found[j].append(Trial(wrong, result * np.float32(self.scale)))
+        return [
+            Trial(np.concatenate([p.errors for p in parts]), np.stack([p.values for p in parts])) for parts in found
+        ]
 
     def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_], setting: Setting, engine: Engine) -> Floats:
         """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""
@@ -97,14 +108,15 @@ class Bench:
             run.forget(hidden.reshape(shape))
         return run.estimate().reshape(net.shape)
 
-    def _predictions(self, plane: Floats, counts: tuple[int, ...], term: DataTerm) -> Iterator[Floats]:
-        """Yield what each iteration count of the second stage predicts for the blurred image."""
+    def _results(self, plane: Floats, counts: tuple[int, ...], term: DataTerm) -> Iterator[tuple[Floats, Floats]]:
+        """Yield the result at each iteration count of the second stage, and what it predicts for the blurred image."""
         if self.method == "none":
-            yield from (plane for _ in counts)
+            yield from ((plane, plane) for _ in counts)
             return
         solver = RichardsonLucy(term, counts[-1]) if self.method == "rl" else Landweber(term, counts[-1])
         state, done = solver.init(plane), 0
         for count in counts:
             solver.step(state, count - done)  # type: ignore[arg-type]  # each solver with its own state
             done = count
-            yield term.imaging.forward(solver.finish(state))  # type: ignore[arg-type]
+            result = solver.finish(state)  # type: ignore[arg-type]
+            yield result, term.imaging.forward(result)

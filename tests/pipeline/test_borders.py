@@ -56,12 +56,13 @@ def test_a_disc_cut_through_its_centre_looks_as_it_does_uncut(recipe: ss.Recipe)
 @methods
 @pytest.mark.parametrize("through", [-12.0, 9.0])
 def test_where_an_edge_meets_the_border_at_an_angle_few_pixels_differ(through: float, recipe: ss.Recipe) -> None:
-    """Mirroring bends the edge at the border; that reaches no farther than the PSF does."""
+    """Beyond the border objects are found only as far as their light tells; that reaches no farther than the PSF does."""
     uncut, cut = uncut_and_cut(scene(through, noisy=False), recipe)
     difference = np.abs(cut - uncut)
-    assert rms(difference[:, :BAND]) <= 0.025
-    assert np.count_nonzero(difference > 0.05) <= 40
-    assert difference[:, 4:].max() <= 0.05
+    assert rms(difference[:, :BAND]) <= 0.012
+    assert np.count_nonzero(difference > 0.05) <= 25
+    assert difference.max() <= 0.2
+    assert difference[:, 4:].max() <= 0.02
     assert difference[:, 8:].max() <= 0.015
     assert difference[:, -BAND:].max() <= 1e-6
     assert cut[:, :BAND].sum() == pytest.approx(uncut[:, :BAND].sum(), rel=0.005), "light near the border"

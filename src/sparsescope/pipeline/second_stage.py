@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -19,6 +19,7 @@ from ..solvers.data_term import DataTerm
 from ..solvers.landweber import Landweber
 from ..solvers.loop import Outcome, solve
 from ..solvers.richardson_lucy import RichardsonLucy
+from .spread import Spread
 
 Mask = npt.NDArray[np.bool_]
 
@@ -59,6 +60,13 @@ def untouched(plane: Float32Array) -> Deconvolved:
     return Deconvolved(plane, Outcome.COMPLETED, total, total)
 
 
+def deconvolver(recipe: Recipe, spread: Spread, factor: int, late: int) -> Deconvolver:
+    """Return the second stage of a channel; the result is `factor` times finer than the input, `late` than the data."""
+    if spread.psf is not None:
+        return Deconvolver(recipe, spread.psf, late)
+    return Deconvolver(recipe, [width * factor for width in spread.fwhm_yx_px], late)
+
+
 class Deconvolver:
     """Richardson–Lucy or Landweber for planes or volumes of one shape; prepared once, used from several threads.
 
@@ -87,7 +95,12 @@ class Deconvolver:
         self._lock = Lock()
 
     def __call__(
-        self, data: Float32Array, behind: Float32Array | None, engine: Engine, mask: Mask | None = None
+        self,
+        data: Float32Array,
+        behind: Float32Array | None,
+        engine: Engine,
+        mask: Mask | None = None,
+        on_step: Callable[[int, int], None] | None = None,
     ) -> Deconvolved:
         """Deconvolve a plane or a volume.
 
@@ -101,15 +114,22 @@ class Deconvolver:
             What computes.
         mask : array of bool, same shape, optional
             Where data count.
+        on_step : callable, optional
+            Called with (iterations done, limit) now and then.
+
+        Raises
+        ------
+        RecipeError
+            If the PSF has more axes than the data, or is larger than they are.
         """
         term = self._term(engine, data.shape)
         if mask is not None and not mask.all():
             term = DataTerm(term.imaging, mask)
         start = None if self.factor == 1 else self._fine(data if behind is None else data - behind)
         if self.method == "rl":
-            solution = solve(RichardsonLucy(term, self.iterations, behind, start), data)
+            solution = solve(RichardsonLucy(term, self.iterations, behind, start), data, on_step)
         else:
-            solution = solve(Landweber(term, self.iterations, behind, start), data)
+            solution = solve(Landweber(term, self.iterations, behind, start), data, on_step)
         if not solution.outcome.ok:
             return Deconvolved(self._fine(data), solution.outcome, 0.0, 0.0)
         counted = data if mask is None else data[mask]
@@ -130,12 +150,8 @@ class Deconvolver:
             return self._terms[key]
 
     def _imaging(self, engine: Engine, shape: tuple[int, ...]) -> Imaging:
-        lengths = [len(k) for k in self.psf] if isinstance(self.psf, tuple) else list(self.psf.shape)
-        if len(lengths) > len(shape):
-            raise RecipeError(
-                f"the PSF has {len(lengths)} axes, the image {len(shape)}: a plane takes a PSF of two axes (Y, X); "
-                "give one, or the whole z-stack"
-            )
+        if not isinstance(self.psf, tuple):
+            check_size(self.psf, shape, self.factor)
         if not self.mirror:
             return engine.imaging(self.psf, shape, self.factor)
         if not isinstance(self.psf, tuple) or len(shape) != 2 or self.factor != 1:
@@ -147,3 +163,54 @@ class Deconvolver:
 
     def _fine(self, data: Float32Array) -> Float32Array:
         return data.copy() if self.factor == 1 else upsample(data, self.factor)
+
+
+OUTSIDE = 5e-4
+"""Part of a PSF's light on one side that may lie outside what is called its size."""
+
+
+def check_size(psf: Float32Array, shape: tuple[int, ...], factor: int = 1) -> None:
+    """Raise RecipeError where a sampled PSF does not fit the image that it is to sharpen.
+
+    Parameters
+    ----------
+    psf : array
+        Of two or three axes, its sum 1.
+    shape : tuple of int
+        Of the plane or volume; the PSF belongs to the last axes.
+    factor : int
+        How many times finer the PSF is sampled in y and x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_size(np.full((5, 5), 0.04, np.float32), (9, 9))
+    """
+    if psf.ndim > len(shape):
+        raise RecipeError(
+            f"the PSF has {psf.ndim} axes (Z, Y, X), the image {len(shape)}: a single plane takes a PSF of two axes; "
+            "give that, or the whole z-stack"
+        )
+    letters = "ZYX"[-psf.ndim :]
+    for axis, (letter, pixels) in enumerate(zip(letters, shape[-psf.ndim :], strict=True)):
+        room = pixels if letter == "Z" else pixels * factor
+        line = psf.sum(tuple(a for a in range(psf.ndim) if a != axis), dtype=np.float64)
+        size = _width(psf, axis) if letter == "Z" else _extent(line)
+        if size > room:
+            raise RecipeError(
+                f"the PSF is larger than the image: {size} pixels along {letter}, the image has {room}; crop the PSF "
+                "to what lies around its peak (sparsescope psf), check its voxel size, or give more of the image"
+            )
+
+
+def _extent(line: npt.NDArray[np.float64]) -> int:
+    """Pixels that hold all but `OUTSIDE` of the light on either side."""
+    inside = (np.cumsum(line) > OUTSIDE) & (np.cumsum(line[::-1])[::-1] > OUTSIDE)
+    return int(np.count_nonzero(inside))
+
+
+def _width(psf: Float32Array, axis: int) -> int:
+    """Pixels along the line through the peak that reach half of it: out of focus the light has no end."""
+    peak = np.unravel_index(int(psf.argmax()), psf.shape)
+    line = psf[tuple(slice(None) if a == axis else peak[a] for a in range(psf.ndim))]
+    return int(np.count_nonzero(2 * line >= line.max()))

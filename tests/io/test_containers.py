@@ -342,6 +342,16 @@ def test_an_mrc_stack_of_images_says_nothing_about_its_axis(tmp_path: Path) -> N
     assert "is that of an electron microscope" in image.meta["notes"][0]
 
 
+def test_the_sizes_of_an_mrc_file_follow_the_order_of_its_axes(tmp_path: Path) -> None:
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(ZCYX[:, 0])
+        file.voxel_size = (300.0, 100.0, 200.0)
+        file.header.mapc, file.header.mapr, file.header.maps = 2, 3, 1
+    image = io.read(tmp_path / "a.mrc")
+    assert dict(image.spacing_um) == pytest.approx({"x": 0.01, "y": 0.02, "z": 0.03})
+    assert "the file calls its axes y, z, x, fastest first" in image.meta["notes"][0]
+
+
 def test_mrc_volumes_are_chosen_by_series_and_one_section_is_a_plane(tmp_path: Path) -> None:
     with mrcfile.new(tmp_path / "many.mrc") as file:
         file.set_data(TZCYX[:, :, 0])

@@ -119,3 +119,14 @@ def test_the_metadata_of_a_real_czi_file_are_mapped(shared_data: Path) -> None:
     assert image.meta["pinhole_airy"] == pytest.approx(2.5025, abs=1e-4)
     assert image.meta["notes"] == ("one detector of an Airyscan was read: they were not summed or reassigned",)
     assert np.asarray(image.data[100:110, 5:9]).shape == (10, 4)
+
+
+def test_a_real_mrc_map_is_read_with_the_values_that_its_header_names() -> None:
+    path = Path(__file__).resolve().parent.parent / "data" / "EMD-3197.map"
+    image = io.read(path)
+    assert (image.axes, image.shape, image.dtype.name) == ("ZYX", (20, 20, 20), "float32")
+    assert dict(image.spacing_um) == pytest.approx({"x": 0.00114, "y": 0.00114, "z": 0.00114})
+    lowest, highest, mean = np.frombuffer(path.read_bytes(), "<f4", 3, 76)
+    values = np.asarray(image.data)
+    assert (values.min(), values.max()) == (lowest, highest)
+    assert values.mean() == pytest.approx(mean, rel=1e-5)

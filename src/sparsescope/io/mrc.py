@@ -81,8 +81,11 @@ class _File:
     def _facts(self, fixed: Mapping[str, int]) -> Facts:  # noqa: ARG002 - the same for each
         facts = Facts()
         voxel = self._file.voxel_size
-        for axis in "xyz":
-            size = positive(voxel[axis])
+        order = [int(self._file.header[key]) for key in ("mapc", "mapr", "maps")]
+        if sorted(order) != [1, 2, 3]:
+            order = [1, 2, 3]
+        for axis, of in zip("xyz", order, strict=True):
+            size = positive(voxel["xyz"[of - 1]])
             if size is not None and not (axis == "z" and self._stack):
                 facts.spacing_um[axis] = float(f"{size:.7g}") * _ANGSTROM_UM  # stored in 32 bits
         if 0 < facts.spacing_um.get("x", 0) < _OPTICAL_UM:
@@ -90,6 +93,7 @@ class _File:
                 f"the pixel size of {facts.spacing_um['x']:.3g} µm is that of an electron microscope; give "
                 "--pixel-size-um if this is a light microscope"
             )
-        if tuple(int(self._file.header[key]) for key in ("mapc", "mapr", "maps")) not in ((1, 2, 3), (0, 0, 0)):
-            facts.notes.append("the file names its axes in another order than x, y, z; they were read as stored")
+        if order != [1, 2, 3]:
+            names = ", ".join("xyz"[of - 1] for of in order)
+            facts.notes.append(f"the file calls its axes {names}, fastest first; they were read as x, y, z as stored")
         return facts

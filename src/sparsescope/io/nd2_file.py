@@ -66,6 +66,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._chunks = _chunks(path)
+        self._last: tuple[int, npt.NDArray[Any]] | None = None  # frames hold all channels and are unpacked once
         import nd2
 
         self._file = nd2.ND2File(path)
@@ -122,7 +123,9 @@ class _File:
     def plane(self, image: int, number: int) -> npt.NDArray[Any]:  # noqa: ARG002 - there is one
         """Read a channel of a frame."""
         frame, channel = divmod(number, self._channels)
-        pixels: npt.NDArray[Any] = self._unpacked(frame) if self._packed else self._file.read_frame(frame)
+        if self._last is None or self._last[0] != frame:
+            self._last = frame, self._unpacked(frame) if self._packed else self._file.read_frame(frame)
+        pixels = self._last[1]
         return pixels[channel] if self._channels > 1 else pixels
 
     def _unpacked(self, frame: int) -> npt.NDArray[Any]:
@@ -142,6 +145,7 @@ class _File:
 
     def close(self) -> None:
         """Close the file."""
+        self._last = None
         self._file.close()
 
     def _facts(self, fixed: Mapping[str, int]) -> Facts:  # noqa: ARG002 - the same for each position

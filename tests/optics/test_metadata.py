@@ -77,6 +77,7 @@ def test_a_kind_without_a_model_is_refused_and_one_that_says_nothing_is_wide_fie
         ({"refractive_index": 0.5}, GREEN, "refractive_index 0.5 in the file is impossible"),
         ({"refractive_index": 1.333}, GREEN, "contradict each other: 1.518 is assumed"),
         ({"pinhole_airy": -1}, GREEN, "pinhole_airy -1 in the file is impossible"),
+        ({"pinhole_airy": 9.0, "modality": "Airyscan"}, GREEN, "pinhole_airy 9 in the file is none of an Airyscan"),
         ({}, ss.Channel(emission_nm=0.525), "emission wavelength 0.525 nm in the file is impossible"),
     ],
 )

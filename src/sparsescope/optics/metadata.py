@@ -7,7 +7,15 @@ from typing import Any, Final
 from ..errors import RecipeError
 from ..image import Channel, Image
 from . import kinds
-from .microscope import INFRARED_NM, LARGEST_APERTURE, RANGES, WAVELENGTHS_NM, Microscope, immersion_for
+from .microscope import (
+    INFRARED_NM,
+    LARGEST_APERTURE,
+    LARGEST_DETECTOR_AIRY,
+    RANGES,
+    WAVELENGTHS_NM,
+    Microscope,
+    immersion_for,
+)
 
 FILE: Final = "file"
 
@@ -64,6 +72,8 @@ def microscope_of(image: Image, channel: int = 0, *, source: str = "given", **gi
     for name in ("refractive_index", "pinhole_airy"):
         if name not in told:
             found[name] = _possible(name, _of_channel(image.meta.get(name), channel), notes)
+    if kind == kinds.AIRYSCAN and (found.get("pinhole_airy") or 0) > LARGEST_DETECTOR_AIRY:
+        notes.append(f"pinhole_airy {found.pop('pinhole_airy'):g} in the file is none of an Airyscan and ignored")
     _without_contradiction(found, told, notes)
     _pinhole_note(image, channel, kind, {**found, **told}, notes)
     known = {name: value for name, value in found.items() if value is not None and name not in told}

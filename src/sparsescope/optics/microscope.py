@@ -19,6 +19,8 @@ INFRARED_NM: Final = (650.0, 1700.0)
 """Excitation by several photons."""
 STOKES: Final = 0.93
 """Excitation over emission wavelength where only one is known: 488 / 525 nm and like pairs."""
+LARGEST_DETECTOR_AIRY: Final = 4.0
+"""An Airyscan's detector is 1.25 to 2.5 Airy units wide."""
 COVERSLIP_INDEX: Final = 1.5255
 """ISO 8255-1: n_e of cover glass; its thickness is 170 µm."""
 

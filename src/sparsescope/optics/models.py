@@ -13,7 +13,7 @@ from ..errors import RecipeError
 from . import kinds
 from .diffraction import intensity, pupil, scalar_terms
 from .focus import best_focus_um
-from .microscope import INFRARED_NM, STOKES, WAVELENGTHS_NM, Microscope, flag
+from .microscope import INFRARED_NM, LARGEST_DETECTOR_AIRY, STOKES, WAVELENGTHS_NM, Microscope, flag
 from .model import Intensity, Model
 from .quadrature import Doubles
 from .radial import Grid, disc_integral, disc_nodes, interpolation
@@ -21,7 +21,6 @@ from .vectorial import vectorial_terms
 
 PINHOLE_AIRY: Final = {kinds.CONFOCAL: 1.0, kinds.STED: 1.0, kinds.SPINNING_DISK: 1.0, kinds.AIRYSCAN: 1.25}
 """Diameter of the pinhole where it is not known."""
-LARGEST_DETECTOR_AIRY: Final = 4.0
 AIRY_UNIT: Final = 2 * 3.8317059702075125 / (2 * math.pi)
 """Diameter of the first dark ring in wavelengths over NA, 1.22."""
 

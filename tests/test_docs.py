@@ -114,7 +114,11 @@ def command_names() -> set[str]:
 @pytest.fixture(scope="module")
 def known_flags(command_names: set[str]) -> set[str]:
     text = "".join(
-        help_of(*name.split()) for name in ["", *command_names, "recipe show", "recipe new", "recipe presets"]
+        help_of(*name.split())
+        for name in [
+            *("", *command_names, "recipe show", "recipe new", "recipe presets"),
+            *("psf make", "psf distil", "psf show"),
+        ]
     )
     return set(re.findall(r"--[a-z][a-z0-9-]*", text))
 

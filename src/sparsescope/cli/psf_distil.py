@@ -87,12 +87,10 @@ def distil(
 def _rows(made: Distilled) -> Iterator[tuple[str, str, str]]:
     """Yield what became of the beads as rows of name, value and source."""
     yield "beads used", f"{made.used} of {len(made.beads)}", "found"
-    for reason, count in made.rejected.items():
-        yield "  left out", f"{count} {reason}", "found"
     if made.used > 1:
         low, high = min(made.correlations), max(made.correlations)
         yield "agreement", f"correlation with their mean {low:.4f} to {high:.4f}", "measured"
-    yield "height", f"{made.peak_to_noise:.3g} times the noise", "measured"
+    yield "height", f"{made.peak_to_noise:.0f} times the noise", "measured"
     yield "background", f"{made.background:.4g}, subtracted", "measured"
     yield "negative", f"{100 * made.negative:.2g} % of the light, cut", "measured"
 

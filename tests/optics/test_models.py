@@ -11,9 +11,12 @@ import pytest
 from sparsescope.errors import RecipeError
 from sparsescope.optics import kinds, models
 from sparsescope.optics.diffraction import Term
+from sparsescope.optics.focus import best_focus_um
+from sparsescope.optics.make import make_psf
 from sparsescope.optics.microscope import Microscope
 from sparsescope.optics.models import describe, model_of, sheet_width_um
 from sparsescope.optics.radial import Grid, interpolation
+from sparsescope.optics.width import fwhm_um
 
 EM, EX, NA = 0.525, 0.488, 1.4
 NEEDS: dict[str, dict[str, Any]] = {
@@ -110,6 +113,19 @@ def test_a_light_sheet_multiplies_the_detection_by_its_profile() -> None:
 def test_sted_has_the_width_that_was_asked_for_and_the_confocal_one_along_the_axis(wanted: float) -> None:
     assert width(scope("sted", sted_fwhm_um=wanted)) == pytest.approx(wanted, abs=6e-4)
     assert width(scope("sted"), axial=True) == pytest.approx(width(scope("confocal"), axial=True), rel=1e-3)
+
+
+def test_sted_deep_in_a_specimen_is_narrowed_in_its_own_focus() -> None:
+    deep = make_psf(scope("sted", sample_index=1.33, depth_um=30.0), {"x": 0.005, "y": 0.005}, shape=(41, 41))
+    assert fwhm_um(deep)["x"] == pytest.approx(0.06, abs=1e-3)
+
+
+def test_a_sheet_stays_in_the_focus_that_layers_shift() -> None:
+    one = scope("light-sheet", sample_index=1.33, depth_um=5.0, sheet_fwhm_um=0.4)
+    plain, model = (model_of(each, 3) for each in (scope("widefield", sample_index=1.33, depth_um=5.0), one))
+    focus = best_focus_um(one, plain)
+    assert model.on_axis(np.array([focus]))[0] == pytest.approx(plain.on_axis(np.array([focus]))[0])
+    assert model.on_axis(np.array([focus + 0.2]))[0] == pytest.approx(plain.on_axis(np.array([focus + 0.2]))[0] / 2)
 
 
 def test_sted_saturation_narrows_by_the_root_law() -> None:

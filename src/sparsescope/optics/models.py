@@ -219,9 +219,9 @@ def _sted(scope: Microscope, ndim: int) -> Model:
     """Multiply confocal by a Gaussian that leaves the width asked for; no depletion along z, no pedestal."""
     confocal = _confocal(scope, ndim)
     wanted = scope.sted_fwhm_um
-    grid = Grid.reaching(5 / confocal.cutoff, confocal.cutoff)
-    line = confocal.intensity(grid, np.zeros(1))[:, 0]
-    half = int(np.flatnonzero(line < line[0] / 2)[0])
+    grid = Grid.reaching(20 / confocal.cutoff, confocal.cutoff)
+    line = confocal.intensity(grid, np.array([best_focus_um(scope, confocal)]))[:, 0]
+    half = int(np.append(np.flatnonzero(line < line[0] / 2), grid.count - 1)[0])
     plain = 2 * float(
         np.interp(line[0] / 2, line[half - 1 : half + 1][::-1], grid.radius_um[half - 1 : half + 1][::-1])
     )

@@ -69,7 +69,7 @@ def blur_matrix(side: int) -> Doubles:
         for k, weight in enumerate(kernel):
             j = (i + k - radius) % (2 * side)
             line[i, j if j < side else 2 * side - 1 - j] += weight
-    return np.kron(line, line)
+    return np.asarray(np.kron(line, line), np.float64)
 
 
 def run(ask: Ask) -> Findings:
@@ -185,8 +185,8 @@ def _findings(
         + ", ".join(f"{one.name} {one.error:.0e}" for one in arrived) + "."
         + (" The others were still on their way: " + ", ".join(f"{o.name} {o.error:.1e}" for o in others) + "."
            if others else ""),
-        ("All of them come to A x = y; which way they take does not matter, for without noise there is one solution "
-        "only."),
+        ("Which way they take does not matter: without noise one solution only is left, and a small misfit is a small "
+        "error."),
         (f"What differs is the cost: {cheapest.used:,} applications of A by {cheapest.name}, {dearest.used:,} by "
         f"{dearest.name}."),
     )  # fmt: skip

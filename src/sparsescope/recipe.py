@@ -96,8 +96,8 @@ class Recipe(BaseModel):
     upsample_method: Annotated[
         Literal["model", "fourier", "zeros"],
         Field(
-            description="How: as part of the second stage's model, where a camera pixel sums its fine pixels; or before "
-            "the sparse stage, by Fourier interpolation or by the published insertion of zeros."
+            description="How: as part of the second stage's model, where a camera pixel sums its fine pixels; or "
+            "before the sparse stage, by Fourier interpolation or by the published insertion of zeros."
         ),
     ] = "model"
     fidelity: Annotated[
@@ -148,10 +148,25 @@ class Recipe(BaseModel):
     borders: Annotated[
         Literal["masked", "mirror"],
         Field(
-            description="What the second stage takes to lie beyond the image: an object of its own, found where the data "
-            "see it, or the mirror image (a plane's Gaussian only)."
+            description="What the second stage takes to lie beyond the image: an object of its own, found where the "
+            "data see it, or the mirror image (a plane's Gaussian only)."
         ),
     ] = "masked"
+    psf: Annotated[
+        Literal["auto", "gaussian", "optics", "given"],
+        Field(
+            description="Where the PSF comes from: a Gaussian of the resolution; the microscope that the file tells "
+            "of; a PSF that is given; open, the given one, the microscope for z-stacks whose resolution is not set, "
+            "else a Gaussian."
+        ),
+    ] = "auto"
+    dimensions: Annotated[
+        Literal["auto", "2d", "3d"],
+        Field(
+            description="Deconvolve stacks plane by plane or in three dimensions; open, in three where a PSF of three "
+            "axes is known."
+        ),
+    ] = "auto"
     resolution_um: Annotated[
         Auto | Annotated[float, Field(gt=0, le=1e3)],
         Field(

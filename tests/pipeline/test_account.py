@@ -6,28 +6,26 @@ import numpy as np
 import pytest
 
 import sparsescope as ss
-from sparsescope.pipeline.account import Account, Sums, total
+from sparsescope.pipeline.account import Account, total
 from sparsescope.pipeline.second_stage import Deconvolved
 from sparsescope.solvers.loop import Outcome
 
+Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]
+"""Data, background, sparse stage, result, and whether the background is still in the sparse stage."""
 
-def planes(count: int) -> list[tuple[Sums, np.ndarray]]:
+
+def planes(count: int) -> list[Part]:
     rng = np.random.default_rng(0)
-    made = []
-    for _ in range(count):
-        data, behind, sparse, value = rng.random((4, 5, 6)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        made.append((Sums(data, behind, sparse, in_model=False), value))
-    return made
+    return [(*(rng.random((4, 5, 6)).astype(np.float32) * 10 ** rng.uniform(-3, 3)), False) for _ in range(count)]
 
 
-def added(parts: list[tuple[Sums, np.ndarray]], early: int = 1, late: int = 1, masked: int = 0) -> Account:
+def added(parts: list[Part], early: int = 1, late: int = 1, masked: int = 0) -> Account:
     account = Account()
-    for plane, value in parts:
-        behind = plane.behind if plane.in_model and plane.behind is not None else np.zeros(1, np.float32)
-        measured = total(plane.sparse) - total(behind)
-        account.add(
-            plane, Deconvolved(value, Outcome.COMPLETED, measured, 1.01 * measured, masked), (early, early * late)
-        )
+    for data, behind, sparse, value, in_model in parts:
+        measured = total(sparse) - (total(behind) if in_model else 0.0)
+        account.add_first(data, behind, sparse, early, in_model=in_model)
+        found = Deconvolved(value, Outcome.COMPLETED, measured, 1.01 * measured, masked)
+        account.add_second(found, (early, early * late))
     return account
 
 
@@ -58,7 +56,7 @@ def test_pixels_that_did_not_count_are_told_and_explain_the_change_of_the_sum() 
 
 def test_a_background_in_the_model_is_no_signal_of_the_sparse_stage() -> None:
     data, behind = np.full((2, 3), 10, np.float32), np.full((2, 3), 4, np.float32)
-    account = added([(Sums(data, behind, data, in_model=True), data - behind)])
+    account = added([(data, behind, data, data - behind, True)])
     assert account.measures() == {
         "background_removed_percent": 40.0,
         "sparsity_removed_percent": 0.0,

@@ -22,7 +22,7 @@ Formula = Callable[[float, float | None, float | None], Width | None]
 """Width from NA, emission and excitation in nm; None where these do not suffice."""
 
 
-def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
+def fwhm_from_metadata_um(image: Image, channel: int | None = None) -> tuple[float | None, tuple[str, ...]]:
     """Return the width of the PSF that the optics named in a file give.
 
     Parameters
@@ -30,12 +30,14 @@ def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
     image : Image
         Its ``meta`` (``numerical_aperture``, ``refractive_index``, ``modality``) and the wavelengths of its channels
         are looked at, its pixels are not.
+    channel : int, optional
+        Number of the channel; where the file's kinds of microscope cannot be told apart, or it is left out, the
+        sharpest of all: too narrow does less harm than too wide.
 
     Returns
     -------
     fwhm_um : float or None
-        Full width at half maximum in focus, in µm, of the sharpest channel: one PSF serves them all, and too narrow
-        does less harm than too wide. None where the file does not say enough, or where its kind of microscope has a
+        Full width at half maximum in focus, in µm. None where the file does not say enough, or where its kind of microscope has a
         resolution that NA and wavelength do not set (STED, localisation, Airyscan, near field).
     sentences : tuple of str
         The formula with its numbers, and what was ignored as impossible.
@@ -61,7 +63,8 @@ def fwhm_from_metadata_um(image: Image) -> tuple[float | None, tuple[str, ...]]:
     mode = str(image.meta.get("modality") or "")
     named = [kinds.kind_of(part) for part in mode.split(" / ")]
     infrared = kinds.TWO_PHOTON if kinds.TWO_PHOTON in named else named[0]
-    waves = [possible_wavelengths(channel, infrared, notes) for channel in image.channels]
+    channels = image.channels if channel is None else image.channels[channel : channel + 1]
+    waves = [possible_wavelengths(one, infrared, notes) for one in channels]
     formulas = [_FORMULAS.get(kind, _wide_field) for kind in named]
     if None in formulas:
         return None, (*notes, f"NA and wavelength do not tell the resolution of the file's modality, {mode}")

@@ -20,16 +20,6 @@ def total(array: Float32Array) -> float:
     return float(np.sum(array, dtype=np.float64))
 
 
-@dataclass(frozen=True)
-class Sums:
-    """The arrays of one plane whose sums matter, in counts."""
-
-    data: Float32Array
-    behind: Float32Array | None
-    sparse: Float32Array
-    in_model: bool
-
-
 @dataclass
 class Account:
     """Sums in counts over everything that was processed, on the input's grid.
@@ -60,14 +50,29 @@ class Account:
     saturated: int = 0
     empty: list[str] = field(default_factory=list)
 
-    def add(self, plane: Sums, found: Deconvolved, finer: tuple[int, int]) -> None:
-        """Add one finished plane; `finer` is how many times finer than the input its arrays and the result are."""
-        early, all_in_all = finer[0] ** 2, finer[1] ** 2
-        behind = 0.0 if plane.behind is None else total(plane.behind)
-        self.data.append(total(plane.data) / early)
-        self.background.append(behind / early)
-        self.sparse.append((total(plane.sparse) - (behind if plane.in_model else 0.0)) / early)
-        self.after.append(total(found.value) / all_in_all)
+    def add_first(
+        self, data: Float32Array, behind: Float32Array | None, sparse: Float32Array, finer: int, *, in_model: bool
+    ) -> None:
+        """Add a plane after the sparse stage.
+
+        Parameters
+        ----------
+        data, behind, sparse : array
+            The plane, its background (None where there is none), and what the sparse stage made of it, in counts.
+        finer : int
+            How many times finer than the input they are along y and x.
+        in_model : bool
+            Whether `sparse` still has the background in it.
+        """
+        taken = 0.0 if behind is None else total(behind)
+        self.data.append(total(data) / finer**2)
+        self.background.append(taken / finer**2)
+        self.sparse.append((total(sparse) - (taken if in_model else 0.0)) / finer**2)
+
+    def add_second(self, found: Deconvolved, finer: tuple[int, int]) -> None:
+        """Add a plane or a stack after the second stage; `finer` is of what that stage was given and of its result."""
+        early = finer[0] ** 2
+        self.after.append(total(found.value) / finer[1] ** 2)
         self.measured.append(found.measured / early)
         self.explained.append(found.explained / early)
         self.saturated += found.masked // early

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 from ..engines import Engine, pick
 from ..errors import InputError, RecipeError
 from ..image import Image
+from ..optics.measured_given import Spacing
 from ..recipe import DEFAULTS, Recipe, Source
 from ..tuning import Choice
 from .automatic import automatic
 from .camera import Camera
 from .continuity import continuity_of, explanation, one_name, settled
-from .resolution import resolution
+from .spread import Spread, each_given, spread_of
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class Plan:
     notes : tuple of str
         What the user should know.
     channels : tuple of Recipe
-        One recipe per channel; they differ only in what was chosen from the image, and `recipe` is the first.
+        One recipe per channel; they differ in what was chosen from the image and in the resolution, unless they were
+        given one by one; `recipe` is the first.
     tuning : tuple of Choice or None
         How each channel's values were chosen, with every setting that was tried.
     cameras : tuple of Camera or None
         What is known of each channel's camera; None where nothing was chosen from the image.
+    spreads : tuple of Spread or None
+        What blurs each channel; None when nothing is deconvolved.
     """
 
     recipe: Recipe
@@ -54,16 +58,23 @@ class Plan:
     channels: tuple[Recipe, ...] = ()
     tuning: tuple[Choice | None, ...] = ()
     cameras: tuple[Camera | None, ...] = ()
+    spreads: tuple[Spread | None, ...] = ()
 
     def of(self, channel: int | None) -> Recipe:
         """Return the recipe of one channel."""
         return self.channels[channel or 0] if self.channels else self.recipe
 
+    def spread(self, channel: int | None) -> Spread | None:
+        """Return what blurs one channel."""
+        return self.spreads[channel or 0] if self.spreads else None
+
 
 def plan(
     image: Image,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Sequence[Recipe] | None = None,
     *,
+    psf: Any = None,
+    psf_spacing_um: Spacing | None = None,
     resolution_um: float | None = None,
     origins: Mapping[str, str] | None = None,
     engine: Engine | None = None,
@@ -74,8 +85,12 @@ def plan(
     ----------
     image : Image
         Its axes, sizes and optics decide.
-    recipe : Recipe, optional
-        What is fixed; the rest takes documented defaults.
+    recipe : Recipe or sequence of Recipe, optional
+        What is fixed; the rest is chosen or takes documented defaults. Several are one for each channel.
+    psf : Psf or array, optional
+        The PSF, shape (Y, X) or (Z, Y, X); a list gives one to each channel. Its background must be off.
+    psf_spacing_um : float, sequence or mapping, optional
+        Its voxel sizes in µm, by axis or one for all; those of the image when left out.
     resolution_um : float, optional
         Width (FWHM) of the PSF in µm; wins over the recipe.
     origins : mapping, optional
@@ -88,7 +103,7 @@ def plan(
     InputError
         If the numbers are of a kind that is no fluorescence image, or the pixel size is needed and not known.
     RecipeError
-        If the PSF is wider than the image.
+        If the PSF is wider than the image, does not fit it, or is no PSF.
 
     Examples
     --------
@@ -98,67 +113,113 @@ def plan(
     >>> made.recipe.fidelity, made.sources["fidelity"], made.recipe.sparsity, made.sources["sparsity"], made.fwhm_px
     (200.0, 'recipe', 10.0, 'default', 4.0)
     """
-    recipe = recipe or Recipe()
     origins = dict(origins or {})
     check_numbers(image.dtype)
+    recipes = _one_each(image, recipe)
     if resolution_um is not None:
-        recipe = recipe.replace(resolution_um=resolution_um)
+        recipes = [one.replace(resolution_um=resolution_um) for one in recipes]
         origins.setdefault("resolution_um", "flag")
     sources: dict[str, Source] = {
-        name: origins.get(name, "recipe") if name in recipe.given else "default"  # type: ignore[misc]
+        name: origins.get(name, "recipe") if name in recipes[0].given else "default"  # type: ignore[misc]
         for name in Recipe.model_fields
     }
-    named, unused = one_name(image, recipe)
-    if "continuity" in named.given - recipe.given:
+    given = each_given(image, psf)
+    compute = engine or pick()
+    made = [
+        _channel(image, one, i if "C" in image.axes else None, given[i], psf_spacing_um, compute, sources)
+        for i, one in enumerate(recipes)
+    ]
+    channels = tuple(one.recipe for one in made)
+    spreads = tuple(one.spread for one in made)
+    axis = max((axis_of(image, one) or "" for one in channels), key=len) or None
+    how = explanation(image, channels[0])
+    notes = [text for one in made for text in one.notes] + ([] if how is None else [how])
+    first, factor = spreads[0], channels[0].upsample
+    return Plan(
+        channels[0], sources,
+        None if first is None else first.fwhm_yx_px[1],
+        None if first is None else (first.fwhm_yx_px[0] * factor, first.fwhm_yx_px[1] * factor),
+        axis, tuple(dict.fromkeys(notes)), channels, tuple(one.choice for one in made),
+        tuple(one.camera for one in made), spreads,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """What was decided for one channel."""
+
+    recipe: Recipe
+    spread: Spread | None
+    choice: Choice | None
+    camera: Camera | None
+    notes: list[str]
+
+
+def _one_each(image: Image, recipe: Recipe | Sequence[Recipe] | None) -> list[Recipe]:
+    """Return a recipe for each channel."""
+    count = image.sizes.get("C", 1)
+    if recipe is None or isinstance(recipe, Recipe):
+        return [recipe or Recipe()] * count
+    if len(recipe) != count:
+        raise RecipeError(f"{len(recipe)} recipes for {count} channels: give one for each, or one for all")
+    if len({(one.upsample, one.upsample_method) for one in recipe}) > 1:
+        raise RecipeError("channels of one image share their grid: give every recipe the same upsample")
+    return list(recipe)
+
+
+def _channel(
+    image: Image,
+    recipe: Recipe,
+    channel: int | None,
+    psf: Any,
+    psf_spacing_um: Spacing | None,
+    engine: Engine,
+    sources: dict[str, Source],
+) -> _Channel:
+    """Decide every value of one channel; sources are added to."""
+    given = recipe.given
+    recipe, unused = one_name(image, recipe)
+    if "continuity" in recipe.given - given:
         sources["continuity"] = sources["continuity_t"]
-    recipe = named
+    notes: list[str] = [] if unused is None else [unused]
     filled: dict[str, Any] = {}
     if recipe.sparse_iterations == "auto":
         filled["sparse_iterations"] = DEFAULTS["sparse_iterations"]
-    notes: list[str] = [] if unused is None else [unused]
-    fwhm_px = fwhm_yx = None
+    spread = None
     if recipe.deconvolution != "none":
-        size, source, note = resolution(image, recipe)
-        filled["resolution_um"] = size
-        if "resolution_um" not in recipe.given:
-            sources["resolution_um"] = source
-        notes += note
-        fwhm_px, fwhm_yx = _in_pixels(image, size, recipe.upsample)
-        notes += _sampling(fwhm_px, size)
-    partly = Recipe(**{**recipe.model_dump(), **filled})
-    channels, tuning, cameras = _chosen(image, partly, fwhm_yx, engine, sources, notes)
-    axis = max((axis_of(image, made) or "" for made in channels), key=len) or None
-    how = explanation(image, channels[0])
-    notes += [] if how is None else [how]
-    return Plan(channels[0], sources, fwhm_px, fwhm_yx, axis, tuple(dict.fromkeys(notes)), channels, tuning, cameras)
-
-
-def _chosen(
-    image: Image,
-    recipe: Recipe,
-    fwhm_yx: tuple[float, float] | None,
-    engine: Engine | None,
-    sources: dict[str, Source],
-    notes: list[str],
-) -> tuple[tuple[Recipe, ...], tuple[Choice | None, ...], tuple[Camera | None, ...]]:
-    """Recipe of each channel with everything that was open chosen; sources and notes are added to."""
-    recipes, tuning, cameras = [], [], []
-    grid = None if fwhm_yx is None else (fwhm_yx[0] / recipe.upsample, fwhm_yx[1] / recipe.upsample)
-    compute = engine or pick()
-    for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
-        values, choice, said, seen = automatic(image, recipe, grid, compute, channel)
-        made = Recipe(**{**recipe.model_dump(), **values})
-        tuning.append(choice)
-        cameras.append(seen)
-        notes += [text if channel is None else f"channel {channel}: {text}" for text in said]
-        if choice is not None:
-            sources.update(dict.fromkeys(values, "auto"))
-        if made.continuity_t == "auto":
-            also, source = settled(image, made)
-            made = Recipe(**{**made.model_dump(), "continuity_t": also})
-            sources["continuity_t"] = sources[source] if source else "default"
-        recipes.append(made)
-    return tuple(recipes), tuple(tuning), tuple(cameras)
+        spread = spread_of(image, recipe, channel, psf, psf_spacing_um)
+        filled |= spread.settled
+        if "psf" not in given:
+            sources["psf"] = "default" if spread.psf is None else spread.source
+        if spread.fwhm_um is not None:
+            filled["resolution_um"] = spread.fwhm_um
+        if "resolution_um" not in given or spread.psf is not None:
+            sources["resolution_um"] = spread.source
+        notes += [*spread.notes, *_sampling(spread)]
+        if spread.deep and recipe.background == "auto":
+            filled["background"] = "flat"
+            notes.append(
+                "light from out of focus belongs to the PSF in three dimensions: only a flat background is off"
+            )
+    elif psf is not None:
+        raise RecipeError("a PSF is given and deconvolution = 'none': leave one of them out")
+    else:
+        filled |= {"psf": "gaussian", "dimensions": "2d"}
+    recipe = Recipe(**{**recipe.model_dump(), **filled})
+    values, choice, said, seen = automatic(
+        image, recipe, None if spread is None else spread.fwhm_yx_px, engine, channel
+    )
+    recipe = Recipe(**{**recipe.model_dump(), **values})
+    if choice is not None:
+        sources.update(dict.fromkeys(values, "auto"))
+    if recipe.continuity_t == "auto":
+        also, source = settled(image, recipe)
+        recipe = Recipe(**{**recipe.model_dump(), "continuity_t": also})
+        sources["continuity_t"] = sources[source] if source else "default"
+    notes += said
+    if channel is not None:
+        notes = [f"channel {channel}: {text}" for text in notes]
+    return _Channel(recipe, spread, choice, seen, notes)
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
@@ -170,23 +231,12 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
         )
 
 
-def _in_pixels(image: Image, size_um: float, upsample: int) -> tuple[float, tuple[float, float]]:
-    x_um = image.spacing_um["x"]
-    y_um = image.spacing_um.get("y", x_um)
-    fwhm = (size_um / y_um, size_um / x_um)
-    for letter, width in zip("YX", fwhm, strict=True):
-        if width > image.sizes[letter]:
-            raise RecipeError(
-                f"the PSF is wider than the image: resolution {size_um:g} µm is {width:.3g} pixels, the image has "
-                f"{image.sizes[letter]} along {letter}; check --resolution-um and --pixel-size-um (both in µm)"
-            )
-    return fwhm[1], (fwhm[0] * upsample, fwhm[1] * upsample)
-
-
-def _sampling(fwhm_px: float, size_um: float) -> list[str]:
+def _sampling(spread: Spread) -> list[str]:
+    fwhm_px = spread.fwhm_yx_px[1]
     if fwhm_px < 2:
+        told = "" if spread.fwhm_um is None else f"{spread.fwhm_um:g} µm "
         note = (
-            f"resolution {size_um:g} µm is only {fwhm_px:.2g} pixels wide: the image is sampled too coarsely for "
+            f"resolution {told}is only {fwhm_px:.2g} pixels wide: the image is sampled too coarsely for "
             "deconvolution to gain much (3 pixels or more are advised); check the pixel size, or use --upsample 2"
         )
         return [note]

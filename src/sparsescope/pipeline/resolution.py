@@ -22,8 +22,8 @@ SQUARE = 0.02
 """Pixels whose sides differ by a larger fraction are not square: rings in the spectrum do not fit them."""
 
 
-def resolution(image: Image, recipe: Recipe) -> tuple[float, Source, list[str]]:
-    """Return the width of the PSF in µm, its source, and what to say about it.
+def resolution(image: Image, recipe: Recipe, channel: int | None = None) -> tuple[float, Source, list[str]]:
+    """Return the width of the PSF of a channel in µm, its source, and what to say about it.
 
     Raises
     ------
@@ -38,10 +38,10 @@ def resolution(image: Image, recipe: Recipe) -> tuple[float, Source, list[str]]:
         )
     if recipe.resolution_um != "auto":
         return float(recipe.resolution_um), "recipe", []
-    size, sentences = fwhm_from_metadata_um(image)
+    size, sentences = fwhm_from_metadata_um(image, channel)
     if size is not None:
         return _rounded(size), "file", list(sentences)
-    found = _estimate(image, pixel_um)
+    found = _estimate(image, pixel_um, channel)
     advice = "give it by --resolution-um (resolution_um= in Python) for a quantitative result"
     if found.fwhm_px is None or found.low_px is None or found.high_px is None:
         size = _rounded(DEFAULT_RESOLUTION_PX * pixel_um)
@@ -64,19 +64,21 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _estimate(image: Image, pixel_um: float) -> Estimate:
+def _estimate(image: Image, pixel_um: float, channel: int | None) -> Estimate:
     """Estimate the width in one plane."""
     y_um = image.spacing_um.get("y", pixel_um)
     if abs(y_um / pixel_um - 1) > SQUARE:
         return Estimate(None, None, None, "the pixels are not square")
-    part = most_varied_part(_representative(image))
+    part = most_varied_part(_representative(image, channel))
     return estimate_fwhm_px(part, cutoff_cycles_per_px=decorrelation_cutoff_cycles_per_px(part))
 
 
-def _representative(image: Image) -> npt.NDArray[Any]:
-    """Read the brightest plane of the middle time point, of at most nine that are looked at."""
+def _representative(image: Image, channel: int | None) -> npt.NDArray[Any]:
+    """Read the brightest plane of a channel and the middle time point, of at most nine that are looked at."""
     where = {"T": image.sizes["T"] // 2} if "T" in image.axes else {}
-    axes = [axis for axis in "CZ" if axis in image.axes]
+    if channel is not None:
+        where["C"] = channel
+    axes = [axis for axis in "CZ" if axis in image.axes and axis not in where]
     places = list(np.ndindex(*(image.sizes[axis] for axis in axes)))
     sample = sorted({round(i) for i in np.linspace(0, len(places) - 1, min(SAMPLED, len(places)))})
     planes = (image.block(**where, **dict(zip(axes, places[i], strict=True))) for i in sample)

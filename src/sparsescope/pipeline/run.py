@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from threading import Lock
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 from ..engines import Engine, Float32Array, pick
 from ..errors import InputError
 from ..image import Image, as_image
+from ..optics.measured_given import Spacing
 from ..recipe import Recipe
 from ..solvers.loop import Outcome
-from .account import Account, Sums, total
+from .account import Account, total
 from .bands import in_bands
 from .blocks import Block, Index, Planes, halo_planes
 from .continuity import Continuity, continuity_of
@@ -25,7 +27,7 @@ from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
 from .saturation import countable, full_scale
-from .second_stage import Deconvolved, Deconvolver, Mask, untouched
+from .second_stage import Deconvolved, Mask, deconvolver, untouched
 from .stages import Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
 
 Report = Callable[[Progress], None]
@@ -36,8 +38,10 @@ NOTHING_LEFT = 1e-6
 
 def deconvolve(  # noqa: PLR0913
     image: Image | Any,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Sequence[Recipe] | None = None,
     *,
+    psf: Any = None,
+    psf_spacing_um: Spacing | None = None,
     axes: str | None = None,
     pixel_size_um: float | None = None,
     z_step_um: float | None = None,
@@ -56,8 +60,13 @@ def deconvolve(  # noqa: PLR0913
     ----------
     image : Image or array
         What :func:`sparsescope.read` returns, or an array; an array of more than two axes needs `axes`. Never changed.
-    recipe : Recipe, optional
-        Parameters; what is left out is chosen or takes its documented default.
+    recipe : Recipe or sequence of Recipe, optional
+        Parameters; what is left out is chosen or takes its documented default. Several are one for each channel.
+    psf : Psf or array, optional
+        The PSF, shape (Y, X) or (Z, Y, X), on the voxels of the image unless `psf_spacing_um` says otherwise; with
+        three axes, stacks are deconvolved in three dimensions. A list gives one to each channel.
+    psf_spacing_um : float, sequence or mapping, optional
+        Voxel sizes of the PSF in µm: one for all axes, one per axis in their order, or by letter.
     axes : str, optional
         Letters of the array's axes over ``TCZYX``; for arrays only.
     pixel_size_um, z_step_um, interval_s : float, optional
@@ -109,7 +118,10 @@ def deconvolve(  # noqa: PLR0913
     if not compute.ready():
         report(Progress("compiling", 0, 1, "kernels"))
     if planned is None:
-        planned = plan(image, recipe, resolution_um=resolution_um, origins=origins, engine=compute)
+        planned = plan(
+            image, recipe, psf=psf, psf_spacing_um=psf_spacing_um, resolution_um=resolution_um, origins=origins,
+            engine=compute,
+        )  # fmt: skip
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
     run = _Run(image, planned, compute, report, scale)
@@ -136,6 +148,37 @@ def _as_image(
     if z_step_um is not None:
         spacing["z"] = z_step_um
     return image.replace(spacing_um=spacing, interval_s=image.interval_s if interval_s is None else interval_s)
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """A block after the sparse stage: planes in counts, background where the second stage models it, what counts."""
+
+    sparse: Float32Array
+    behind: Float32Array | None
+    masks: list[Mask | None]
+    scale: np.float32
+
+
+class Stack:
+    """Planes of one stack, gathered until all are there."""
+
+    def __init__(self, depth: int, shape: tuple[int, ...], scale: np.float32) -> None:
+        self.sparse = np.empty((depth, *shape), np.float32)
+        self.behind: Float32Array | None = None
+        self.mask: Mask | None = None
+        self.scale, self.missing = scale, depth
+
+    def put(self, z: int, staged: _Staged, i: int) -> None:
+        """Take over plane `i` of a block as plane `z`."""
+        self.sparse[z] = staged.sparse[i]
+        if staged.behind is not None:
+            self.behind = np.zeros_like(self.sparse) if self.behind is None else self.behind
+            self.behind[z] = staged.behind[i]
+        if (part := staged.masks[i]) is not None:
+            self.mask = np.ones(self.sparse.shape, bool) if self.mask is None else self.mask
+            self.mask[z] = part
+        self.missing -= 1
 
 
 @dataclass
@@ -165,12 +208,6 @@ class _Run:
         self.frames = int(np.prod([n for a, n in sizes.items() if a not in "YX"]))
 
     @property
-    def grid(self) -> tuple[float, float] | None:
-        """Width of the PSF along y and x in pixels of the input."""
-        wide = self.plan.fwhm_yx_px
-        return None if wide is None else (wide[0] / self.factor, wide[1] / self.factor)
-
-    @property
     def unit(self) -> str:
         return "frames" if "T" in self.image.axes and "Z" not in self.image.axes else "planes"
 
@@ -179,7 +216,8 @@ class _Run:
         self.recipe = recipe = self.plan.of(channel)
         self.tied = continuity_of(self.image, recipe)
         late = self.factor // self.early
-        self.second = None if self.plan.fwhm_yx_px is None else Deconvolver(recipe, self.plan.fwhm_yx_px, late)
+        self.spread = self.plan.spread(channel)
+        self.second = None if self.spread is None else deconvolver(recipe, self.spread, self.factor, late)
         planes = Planes(self.image, channel, recipe.hot_pixels)
         levels = self._levels(planes)
         self.top = full_scale(self.image, levels.maximum)
@@ -198,11 +236,18 @@ class _Run:
         voxels = sizes["Y"] * sizes["X"] * self.early**2
         halo = halo_planes(self.tied.t or self.tied.z, float(recipe.fidelity))
         blocks = list(planes.blocks(self.tied.axes, voxels, halo))
+        if self.spread is not None and self.spread.deep:
+            self._stacks(planes, levels, blocks)
+        else:
+            self._all(blocks, lambda engine, block: self._block(planes, levels, block, engine))
+
+    def _all(self, blocks: Sequence[Block], work: Callable[[Engine, Block], None]) -> None:
+        """Work on blocks: planes several at once, larger blocks one by one with all threads."""
         if not self.tied.axes:
-            self.engine.each(lambda engine, block: self._block(planes, levels, block, engine), blocks)
+            self.engine.each(work, blocks)
         else:
             for block in blocks:
-                self._block(planes, levels, block, self.engine)
+                work(self.engine, block)
 
     def _levels(self, planes: Planes) -> Levels:
         """Look at every plane once or twice: largest value and mean, background, and what stands above it."""
@@ -218,10 +263,11 @@ class _Run:
         if self.background is None or largest <= 0:
             return Levels(largest, mean, max(largest, 0.0))
         tops: dict[int, float] = {}
+        width = None if self.spread is None else self.spread.fwhm_yx_px
 
         def look(engine: Engine, i: int) -> None:  # noqa: ARG001
             plane, _ = planes.read(indices[i])
-            behind = estimate_background(plane, self.recipe, levels, self.grid)
+            behind = estimate_background(plane, self.recipe, levels, width)
             assert self.background is not None
             if behind is None:
                 behind = np.zeros_like(plane)
@@ -239,34 +285,66 @@ class _Run:
         where = {**planes.fixed, **index}
         return tuple(where.get(axis, slice(None)) for axis in self.image.axes)
 
-    def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
-        """Solve the planes of one block together and put those that are kept into the result."""
+    def _first(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> _Staged:
+        """Take the planes of one block together through the sparse stage."""
         recipe = self.recipe
         scale = np.float32(levels.scale * (self.early**2 if recipe.upsample_method == "zeros" else 1))
         data, behind, masks = self._prepare(planes, block)
-        kept = int(block.kept.stop - block.kept.start)
-        outcomes: list[Outcome] = []
-        if has_sparse_stage(recipe):
+        sparse, outcome = data, None
+        modelled = not has_sparse_stage(recipe)
+        if not modelled:
             net = (data if behind is None else data - behind) / scale
             together = net.reshape(*block.shape, *net.shape[1:])
             one = partial(sparse_stage, recipe, self.tied, engine)
-            inside = partial(self._inside, kept)
+            inside = partial(self._inside, int(block.kept.stop - block.kept.start))
             tied = bool(self.tied.axes)
             solution = in_bands(one, together, float(recipe.fidelity), inside) if tied else one(together, inside)
-            sparse, model = solution.value.reshape(net.shape) * scale, None
-            outcomes.append(solution.outcome)
-            if self.tied.axes:
-                self.done += kept / 2
-        else:
-            sparse, model = data, behind
+            sparse, outcome = solution.value.reshape(net.shape) * scale, solution.outcome
+        with self.lock:
+            self.outcomes += [] if outcome is None else [outcome]
+            for i in range(block.kept.start, block.kept.stop):
+                back = None if behind is None else behind[i]
+                self.account.add_first(data[i], back, sparse[i], self.early, in_model=modelled and back is not None)
+        return _Staged(sparse, behind if modelled else None, masks, scale)
+
+    def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
+        """Solve the planes of one block and put those that are kept into the result."""
+        staged = self._first(planes, levels, block, engine)
+        if self.tied.axes:
+            self.done += (block.kept.stop - block.kept.start) / 2
         for i in range(block.kept.start, block.kept.stop):
-            plane = Sums(data[i], None if behind is None else behind[i], sparse[i], model is not None)
-            found = self._second_stage(sparse[i], None if model is None else model[i], scale, masks[i], engine)
-            self.out[self._place(block.planes[i], planes)] = found.value
-            with self.lock:
-                self.account.add(plane, found, (self.early, self.factor))
-                self.outcomes += [*outcomes, found.outcome]
+            behind = None if staged.behind is None else staged.behind[i]
+            found = self._second_stage(staged.sparse[i], behind, staged.scale, staged.masks[i], engine)
+            self._keep(self._place(block.planes[i], planes), found)
             self._advance("deconvolution", 0.5 if self.tied.axes else 1)
+
+    def _keep(self, place: tuple[int | slice, ...], found: Deconvolved) -> None:
+        self.out[place] = found.value
+        with self.lock:
+            self.account.add_second(found, (self.early, self.factor))
+            self.outcomes.append(found.outcome)
+
+    def _stacks(self, planes: Planes, levels: Levels, blocks: list[Block]) -> None:
+        """Solve blocks of planes, and deconvolve each stack in three dimensions as soon as all its planes are there."""
+        waiting: dict[int | None, Stack] = {}
+        depth = self.image.sizes["Z"]
+
+        def stage(engine: Engine, block: Block) -> None:
+            staged = self._first(planes, levels, block, engine)
+            for i in range(block.kept.start, block.kept.stop):
+                index = block.planes[i]
+                with self.lock:
+                    stack = waiting.setdefault(index.get("T"), Stack(depth, staged.sparse.shape[1:], staged.scale))
+                stack.put(index["Z"], staged, i)
+                self._advance("deconvolution", 0.5)
+
+        for _, group in groupby(blocks, lambda block: block.planes[0].get("T")):
+            self._all(list(group), stage)
+            for at in [t for t, stack in waiting.items() if stack.missing == 0]:
+                stack = waiting.pop(at)
+                found = self._second_stage(stack.sparse, stack.behind, stack.scale, stack.mask, self.engine)
+                self._keep(self._place({} if at is None else {"T": at}, planes), found)
+                self._advance("deconvolution", depth / 2)
 
     def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None, list[Mask | None]]:
         """Read the planes of a block, their background, in counts on the sparse stage's grid, and where data count."""
@@ -285,7 +363,7 @@ class _Run:
     def _second_stage(
         self, plane: Float32Array, behind: Float32Array | None, scale: np.float32, mask: Mask | None, engine: Engine
     ) -> Deconvolved:
-        """Deconvolve one plane in counts; with no second stage, take its background away."""
+        """Deconvolve one plane or stack in counts; with no second stage, take its background away."""
         if self.second is None:
             return untouched(plane if behind is None else plane - behind)
         return self.second(plane / scale, None if behind is None else behind / scale, engine, mask).in_counts(scale)

@@ -1,0 +1,196 @@
+"""The PSF of each channel: given, computed from the microscope that the file tells of, or a Gaussian of known width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import RecipeError
+from ..image import Image
+from ..optics.make import make_psf
+from ..optics.measured_given import Spacing, as_psf
+from ..optics.metadata import microscope_of
+from ..optics.psf import Psf
+from ..optics.width import fwhm_px
+from ..recipe import Recipe, Source
+from .resolution import resolution
+
+DEEP: Final = 3
+"""Planes along z from which on a stack is deconvolved in three dimensions, where its PSF is known."""
+
+REMEDY: Final = (
+    "give a PSF (--psf FILE, psf= in Python), or what the file does not say of the microscope: --na, --emission-nm, "
+    "--modality, --z-step-um"
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What blurs one channel.
+
+    Attributes
+    ----------
+    fwhm_yx_px : tuple of float
+        Width along y and x in pixels of the input.
+    fwhm_um : float or None
+        Width along x; None where the pixel size is not known.
+    source : str
+        Where it came from.
+    psf : Psf or None
+        Sampled on the grid of the result; None for a Gaussian of that width, plane by plane.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    fwhm_yx_px: tuple[float, float]
+    fwhm_um: float | None
+    source: Source
+    psf: Psf | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def deep(self) -> bool:
+        """Whether stacks are deconvolved in three dimensions."""
+        return self.psf is not None and self.psf.ndim == 3
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """What the recipe's `psf` and `dimensions` came to."""
+        kind = "gaussian" if self.psf is None else ("optics" if self.source == "file" else "given")
+        return {"psf": kind, "dimensions": "3d" if self.deep else "2d"}
+
+
+def spread_of(
+    image: Image, recipe: Recipe, channel: int | None, given: Any = None, spacing_um: Spacing | None = None
+) -> Spread:
+    """Return what blurs a channel.
+
+    Parameters
+    ----------
+    image : Image
+        The input.
+    recipe : Recipe
+        Its `psf`, `dimensions`, `resolution_um` and `upsample` matter.
+    channel : int or None
+        Number of the channel, None where there is one.
+    given : Psf or array, optional
+        What the user gives; wins over all else.
+    spacing_um : float, sequence or mapping, optional
+        Its voxel sizes; those of the image when left out.
+
+    Raises
+    ------
+    InputError, RecipeError
+        If what is needed is not known, or does not fit the image.
+    """
+    if given is not None:
+        return _given(image, recipe, given, spacing_um)
+    if recipe.psf == "given":
+        raise RecipeError("psf = 'given' in the recipe, and no PSF is given: --psf FILE (psf= in Python)")
+    stack = image.sizes.get("Z", 1) >= DEEP and recipe.dimensions != "2d"
+    if recipe.psf == "optics" or (recipe.psf == "auto" and recipe.resolution_um == "auto" and stack):
+        try:
+            return _computed(image, recipe, channel, 3 if stack else 2)
+        except RecipeError as error:
+            if recipe.psf == "optics" or recipe.dimensions == "3d":
+                raise
+            why = str(error)
+    else:
+        why = ""
+    if recipe.dimensions == "3d":
+        raise RecipeError(f"dimensions = '3d' needs a PSF of three axes and a stack: {REMEDY}")
+    size, source, notes = resolution(image, recipe, channel)
+    if stack and recipe.deconvolution != "none":
+        notes = [*notes, _flat_note(recipe, why)]
+    x_um, y_um = _pixel(image)
+    return Spread(_fitting(image, (size / y_um, size / x_um), size), size, source, None, tuple(notes))
+
+
+def _flat_note(recipe: Recipe, why: str) -> str:
+    text = "the stack is deconvolved plane by plane with a Gaussian"
+    if recipe.resolution_um != "auto" and recipe.psf == "auto":
+        return f"{text}, as its width is given; for three dimensions leave it out and {REMEDY}"
+    return f"{text}: a PSF in three dimensions is not known ({why}); {REMEDY}" if why else text
+
+
+def _given(image: Image, recipe: Recipe, given: Any, spacing_um: Spacing | None) -> Spread:
+    deep = image.sizes.get("Z", 1) > 1 and recipe.dimensions != "2d"
+    if recipe.psf not in ("auto", "given"):
+        raise RecipeError(f"psf = {recipe.psf!r} in the recipe and a PSF given: use one of them")
+    axes = "ZYX" if deep else "YX"
+    fine = _fine(image, recipe.upsample)
+    known = spacing_um is not None or (isinstance(given, Psf) and given.spacing_um)
+    if not known and recipe.upsample > 1:
+        if not image.spacing_um:
+            raise RecipeError("up-sampling needs the voxel size of the PSF: give psf_spacing_um, or --pixel-size-um")
+        spacing_um = dict(image.spacing_um)
+    shape = [image.sizes[a] * (recipe.upsample if a != "Z" else 1) for a in axes]
+    psf = as_psf(
+        given, spacing_um, fine if (known or recipe.upsample > 1) and fine else None, ndim=len(axes), image_shape=shape,
+        source="given",
+    )  # fmt: skip
+    return _sampled(image, recipe, psf, "flag" if isinstance(given, Psf) else "recipe")
+
+
+def _computed(image: Image, recipe: Recipe, channel: int | None, ndim: int) -> Spread:
+    scope = microscope_of(image, channel or 0)
+    psf = make_psf(scope, _fine(image, recipe.upsample), ndim=ndim)
+    sizes = [image.sizes[a] * (recipe.upsample if a != "Z" else 1) for a in "ZYX"[-ndim:]]
+    return _sampled(image, recipe, _within(psf, sizes), "file")
+
+
+def _within(psf: Psf, sizes: list[int]) -> Psf:
+    """Cut a computed PSF to the size of the image."""
+    most = [min(n, m - 1 + m % 2) for n, m in zip(psf.data.shape, sizes, strict=True)]
+    if most == list(psf.data.shape):
+        return psf
+    part = psf.data[tuple(slice((n - m) // 2, (n + m) // 2) for n, m in zip(psf.data.shape, most, strict=True))]
+    lost = 100 * (1 - float(part.sum(dtype=np.float64)))
+    note = f"the PSF was cut to the size of the image; {lost:.2g} % of its light lay outside"
+    return psf.replace(data=part, notes=(*psf.notes, note))
+
+
+def _sampled(image: Image, recipe: Recipe, psf: Psf, source: Source) -> Spread:
+    widths = fwhm_px(psf)
+    y, x = ((widths[a] or 1.0) / recipe.upsample for a in "yx")
+    size = image.spacing_um.get("x")
+    what = f"PSF of {' × '.join(map(str, psf.data.shape))} voxels, {psf.source}"
+    how = "in three dimensions" if psf.ndim == 3 else "plane by plane"
+    notes = (f"{what}: deconvolved {how}", *psf.notes)
+    return Spread(
+        _fitting(image, (y, x), None if size is None else x * size),
+        None if size is None else float(f"{x * size:.4g}"), source, psf, notes,
+    )  # fmt: skip
+
+
+def _pixel(image: Image) -> tuple[float, float]:
+    x_um = image.spacing_um["x"]
+    return x_um, image.spacing_um.get("y", x_um)
+
+
+def _fine(image: Image, factor: int) -> dict[str, float]:
+    """Voxel sizes of the result's grid, as far as they are known."""
+    return {axis: size / (factor if axis in "xy" else 1) for axis, size in image.spacing_um.items()}
+
+
+def _fitting(image: Image, fwhm: tuple[float, float], size_um: float | None) -> tuple[float, float]:
+    for letter, width in zip("YX", fwhm, strict=True):
+        if width > image.sizes[letter]:
+            told = "" if size_um is None else f"resolution {size_um:g} µm is "
+            raise RecipeError(
+                f"the PSF is wider than the image: {told}{width:.3g} pixels, the image has {image.sizes[letter]} along "
+                f"{letter}; check --resolution-um and --pixel-size-um (both in µm)"
+            )
+    return fwhm
+
+
+def each_given(image: Image, given: Any) -> list[Any]:
+    """Return the PSF given for each channel: one serves all, a list or tuple of several gives one to each."""
+    count = image.sizes.get("C", 1)
+    if not isinstance(given, list | tuple) or not any(hasattr(one, "shape") or isinstance(one, Psf) for one in given):
+        return [given] * count
+    if len(given) != count:
+        raise RecipeError(f"{len(given)} PSFs for {count} channels: give one for each, or one for all")
+    return list(given)

@@ -138,7 +138,7 @@ def _nd2_chunk(name: bytes, content: bytes, room: int) -> bytes:
 
 
 def czi(path: Path, blocks: Sequence[tuple[Mapping[str, int], Pixels, int]], xml: str = "", **more: Any) -> Path:
-    """Write a CZI file: each block has its place by dimension, its pixels, and its compression (0, 5 or 6).
+    """Write a CZI file: each block has its place by dimension, its pixels, and its compression (0, 4, 5 or 6).
 
     Pixels of three axes are colour samples, blue first.
     """
@@ -174,6 +174,8 @@ def _czi_packed(pixels: Pixels, compression: int) -> bytes:
     if compression == 6:
         halves = np.concatenate([raw.view("u1").reshape(-1, 2)[:, 0], raw.view("u1").reshape(-1, 2)[:, 1]])
         return bytes([3, 1, 1]) + bytes(imagecodecs.zstd_encode(halves.tobytes()))
+    if compression == 4:
+        return bytes(imagecodecs.jpegxr_encode(raw, level=1.0))
     return bytes(imagecodecs.zstd_encode(raw.tobytes())) if compression == 5 else raw.tobytes()
 
 

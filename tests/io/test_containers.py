@@ -179,7 +179,8 @@ def test_nd2_metadata_with_entities_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("compression", "dtype"), [(0, "uint8"), (0, "uint16"), (0, "float32"), (5, "uint8"), (5, "float32"), (6, "uint16")]
+    ("compression", "dtype"),
+    [(0, "uint8"), (0, "uint16"), (0, "float32"), (5, "uint8"), (5, "float32"), (6, "uint16"), (4, "uint16")],
 )
 def test_czi_blocks_are_unpacked(compression: int, dtype: str, tmp_path: Path) -> None:
     data = ZCYX.astype(dtype)

@@ -17,7 +17,8 @@ from sparsescope.image import as_image
 
 def test_importing_io_loads_no_library_of_a_format() -> None:
     code = (
-        "import sys, sparsescope.io; heavy = {'tifffile', 'dask', 'zarr', 'imagecodecs', 'defusedxml'}; "
+        "import sys, sparsescope.io; heavy = {'tifffile', 'dask', 'zarr', 'imagecodecs', "
+        "'defusedxml', 'nd2', 'liffile', 'oiffile', 'mrcfile'}; "
         "print(sorted({n.split('.')[0] for n in sys.modules} & heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -291,6 +291,21 @@ def test_a_store_that_cannot_be_read_says_why(attributes: Any, text: str, tmp_pa
         io.read(tmp_path / "a.zarr")
 
 
+def test_a_sharded_store_is_read_and_its_links_do_not_leave_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    scale = {"axes": [{"name": name} for name in "tyx"], "datasets": [{"path": "0"}]}
+    group = zarr.open_group(path, mode="w", attributes={"ome": {"version": "0.5", "multiscales": [scale]}})
+    group.create_array("0", data=DATA[0, 0], chunks=(1, 20, 20), shards=(3, 40, 60))
+    image = io.read(path)
+    assert np.array_equal(image.data, DATA[0, 0])
+    assert image.meta["notes"] == ()
+    shard = path / "0" / "c" / "0" / "0" / "0"
+    shard.rename(tmp_path / "elsewhere")
+    shard.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="outside its folder"):
+        io.read(path)
+
+
 def test_missing_chunks_are_said(tmp_path: Path) -> None:
     io.write(tmp_path / "a.zarr", IMAGE)
     (tmp_path / "a.zarr" / "0" / "c" / "1" / "0" / "2" / "0" / "0").unlink()

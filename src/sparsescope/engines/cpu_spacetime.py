@@ -56,11 +56,10 @@ class PublishedSpacetime(_Spacetime):
             self.each_row(kernels_spacetime.laplacian, (source, LAPLACIAN), self.scales)
             final = j == len(c) - 1
             cl, ct = (c[-1], -c[-1] * self.centre) if j == 1 else (one, -self.centre)
-            self.each_row(
-                kernels_spacetime.combine,
-                (source, 1 if final else PARTIAL),
-                (*self.scales, c[-1 - j], cl, ct, one if final else zero),
-            )
+            target, cg = (1, one) if final else (PARTIAL, zero)
+            if source == target:  # what is added is what was there
+                source, cg, ct = RESIDUAL, ct, zero
+            self.each_row(kernels_spacetime.combine, (source, target), (*self.scales, c[-1 - j], cl, ct, cg))
             source = PARTIAL
 
     def estimate(self) -> Float32Array:

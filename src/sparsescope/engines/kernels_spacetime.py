@@ -1,17 +1,15 @@
 """The sparse-Hessian iteration on a movie of volumes (x, y, z and t), pass by pass over rows (numba).
 
-Laid out as in `kernels_volume`, with one axis more. Terms that share their loads share a loop, as far as the compiler
-still proves that a loop's rows do not overlap (at most eight comparisons). The readable definition is
-`sparsescope.engines.reference.Published`; a test ties the two together.
+Laid out as in `kernels_volume`, with one axis more; each pass is one loop over a row, whose accesses LLVM is told to be
+disjoint. The readable definition is `sparsescope.engines.reference.Published`; a test ties the two together.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from .compiled import kernel
-from .kernels_plane import DOWN, FOUR, ONE, PAD, TWO, UP, U
-from .kernels_volume import back_mixed, clip_mixed, clip_straight, finish_residual, mirror
+from .kernels_plane import DOWN, ONE, PAD, TWO, UP, U
+from .kernels_volume import finish_residual, mirror
+from .llvm import disjoint
 
 FIELDS = 17
 """F·f, g, S, β of xx yy zz xy xz yz tt xt yt zt identity, residual, its Laplacian, and the polynomial's partial sum."""
@@ -21,7 +19,12 @@ FIRST_DUAL, IDENTITY, RESIDUAL, LAPLACIAN, PARTIAL = 3, 13, 14, 15, 16
 TERMS = 10
 XX, YY, ZZ, XY, XZ, YZ, TT, XT, YT, ZT = range(TERMS)
 
-ZERO = np.float32(0)
+d_read, _d = disjoint("spacetime duals", TERMS + 1)
+(xx_get, xx_put), (yy_get, yy_put), (zz_get, zz_put), (xy_get, xy_put), (xz_get, xz_put), (yz_get, yz_put) = _d[:6]
+(tt_get, tt_put), (xt_get, xt_put), (yt_get, yt_put), (zt_get, zt_put), (id_get, id_put) = _d[6:]
+b_read, ((_, b_put),) = disjoint("spacetime adjoint", 1)
+l_read, ((_, l_put),) = disjoint("spacetime laplacian", 1)
+c_read, ((out_get, out_put),) = disjoint("spacetime combine", 1)
 
 
 @kernel
@@ -55,33 +58,41 @@ def row_or_nothing(field, t, z, y, sizes, nothing):
 
 
 @kernel
-def _clip_plane(m, above, here, below, xx, yy, n):
-    for i in range(n):
-        g = m[here + i]
-        u = m[here + i - ONE] - TWO * g + m[here + i + ONE] + m[xx + i]
-        v = m[above + i] - TWO * g + m[below + i] + m[yy + i]
-        m[xx + i] = max(DOWN, min(UP, u))
-        m[yy + i] = max(DOWN, min(UP, v))
+def _clip(value):
+    return max(DOWN, min(UP, value))
 
 
 @kernel
-def _clip_with_x(m, here, one, other, first, second, n):
+def _duals_row(m, above, here, below, before, deeper, past, later, yz, yt, zt, b, size, n):
+    """Clip D g + β of all terms in one row; `yz`, `yt` and `zt` are the rows one step on along two axes."""
     for i in range(n):
-        step = m[here + i + ONE] - m[here + i]
-        u = m[one + i + ONE] - m[one + i] - step + m[first + i]
-        v = m[other + i + ONE] - m[other + i] - step + m[second + i]
-        m[first + i] = max(DOWN, min(UP, u))
-        m[second + i] = max(DOWN, min(UP, v))
-
-
-@kernel
-def _clip_with_x_and_identity(m, here, other, dual, ident, n):
-    for i in range(n):
-        g = m[here + i]
-        u = m[other + i + ONE] - m[other + i] - m[here + i + ONE] + g + m[dual + i]
-        v = g + m[ident + i]
-        m[dual + i] = max(DOWN, min(UP, u))
-        m[ident + i] = max(DOWN, min(UP, v))
+        g, g1 = d_read(m, here + i), d_read(m, here + i + ONE)
+        y, z, t = d_read(m, below + i), d_read(m, deeper + i), d_read(m, later + i)
+        step, twice = g1 - g, TWO * g
+        xx = d_read(m, here + i - ONE) - twice + g1 + xx_get(m, b + i)
+        yy = d_read(m, above + i) - twice + y + yy_get(m, b + U(YY) * size + i)
+        zz = d_read(m, before + i) - twice + z + zz_get(m, b + U(ZZ) * size + i)
+        tt = d_read(m, past + i) - twice + t + tt_get(m, b + U(TT) * size + i)
+        xy = d_read(m, below + i + ONE) - y - step + xy_get(m, b + U(XY) * size + i)
+        xz = d_read(m, deeper + i + ONE) - z - step + xz_get(m, b + U(XZ) * size + i)
+        xt = d_read(m, later + i + ONE) - t - step + xt_get(m, b + U(XT) * size + i)
+        dz, dt = z - g, t - g
+        m_yz = d_read(m, yz + i) - y - dz + yz_get(m, b + U(YZ) * size + i)
+        m_yt = d_read(m, yt + i) - y - dt + yt_get(m, b + U(YT) * size + i)
+        m_zt = d_read(m, zt + i) - z - dt + zt_get(m, b + U(ZT) * size + i)
+        ident = g + id_get(m, b + U(TERMS) * size + i)
+        xx_put(m, b + i, _clip(xx))
+        yy_put(m, b + U(YY) * size + i, _clip(yy))
+        zz_put(m, b + U(ZZ) * size + i, _clip(zz))
+        tt_put(m, b + U(TT) * size + i, _clip(tt))
+        xy_put(m, b + U(XY) * size + i, _clip(xy))
+        xz_put(m, b + U(XZ) * size + i, _clip(xz))
+        xt_put(m, b + U(XT) * size + i, _clip(xt))
+        yz_put(m, b + U(YZ) * size + i, _clip(m_yz))
+        yt_put(m, b + U(YT) * size + i, _clip(m_yt))
+        zt_put(m, b + U(ZT) * size + i, _clip(m_zt))
+        id_put(m, b + U(TERMS) * size + i, _clip(ident))
+    mirror(m, b, n)
 
 
 @kernel
@@ -91,52 +102,40 @@ def duals(m, sizes, width, first, last):
     size = field_size(sizes)
     for row in range(first, last):
         t, z, y = place(row, sizes)
-        here = row_at(1, t, z, y, sizes)
-        below = row_at(1, t, z, y + 1, sizes)
-        deeper = row_at(1, t, z + 1, y, sizes)
-        later = row_at(1, t + 1, z, y, sizes)
-        b = row_at(FIRST_DUAL, t, z, y, sizes)
-        other = row_at(1, t, z, y - 1, sizes)
-        _clip_plane(m, other, here, below, b + U(XX) * size, b + U(YY) * size, n)
-        mirror(m, b + U(XX) * size, n)
-        other = row_at(1, t, z - 1, y, sizes)
-        clip_straight(m, other, here, deeper, b + U(ZZ) * size, n)
-        other = row_at(1, t - 1, z, y, sizes)
-        clip_straight(m, other, here, later, b + U(TT) * size, n)
-        _clip_with_x(m, here, below, deeper, b + U(XY) * size, b + U(XZ) * size, n)
-        _clip_with_x_and_identity(m, here, later, b + U(XT) * size, b + U(TERMS) * size, n)
-        other = row_at(1, t, z + 1, y + 1, sizes)
-        clip_mixed(m, here, below, deeper, other, b + U(YZ) * size, n)
-        other = row_at(1, t + 1, z, y + 1, sizes)
-        clip_mixed(m, here, below, later, other, b + U(YT) * size, n)
-        other = row_at(1, t + 1, z + 1, y, sizes)
-        clip_mixed(m, here, deeper, later, other, b + U(ZT) * size, n)
+        _duals_row(
+            m, row_at(1, t, z, y - 1, sizes), row_at(1, t, z, y, sizes), row_at(1, t, z, y + 1, sizes),
+            row_at(1, t, z - 1, y, sizes), row_at(1, t, z + 1, y, sizes),
+            row_at(1, t - 1, z, y, sizes), row_at(1, t + 1, z, y, sizes),
+            row_at(1, t, z + 1, y + 1, sizes), row_at(1, t + 1, z, y + 1, sizes), row_at(1, t + 1, z + 1, y, sizes),
+            row_at(FIRST_DUAL, t, z, y, sizes), size, n,
+        )  # fmt: skip
 
 
 @kernel
-def _back_plane(m, xx, yy0, yy1, yy2, xy0, xy1, out, n, wxx, wyy, wxy):
+def _back_row(
+    m, p, above, below, before, deeper, past, later, xy, xz, xt, yz1, yz2, yz3, yt1, yt2, yt3, zt1, zt2, zt3,
+    out, size, n, w,
+):  # fmt: skip
+    """Set the row `out` to Σ w Dᵀp: `p` is the row of xx, the others are rows of the term that they serve."""
+    wxx, wyy, wzz, wxy, wxz, wyz, wtt, wxt, wyt, wzt = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9]
     for i in range(n):
-        m[out + i] = (
-            wxx * (m[xx + i - ONE] - TWO * m[xx + i] + m[xx + i + ONE])
-            + wyy * (m[yy0 + i] - TWO * m[yy1 + i] + m[yy2 + i])
-            + wxy * ((m[xy1 + i] - m[xy1 + i - ONE]) - (m[xy0 + i] - m[xy0 + i - ONE]))
-        )
-
-
-@kernel
-def _back_straight_twice(m, zz0, zz1, zz2, tt0, tt1, tt2, out, n, wzz, wtt):
-    for i in range(n):
-        m[out + i] += wzz * (m[zz0 + i] - TWO * m[zz1 + i] + m[zz2 + i]) + wtt * (
-            m[tt0 + i] - TWO * m[tt1 + i] + m[tt2 + i]
-        )
-
-
-@kernel
-def _back_with_x_twice(m, xz0, xz1, xt0, xt1, out, n, wxz, wxt):
-    for i in range(n):
-        m[out + i] += wxz * ((m[xz1 + i] - m[xz1 + i - ONE]) - (m[xz0 + i] - m[xz0 + i - ONE])) + wxt * (
-            (m[xt1 + i] - m[xt1 + i - ONE]) - (m[xt0 + i] - m[xt0 + i - ONE])
-        )
+        total = wxx * (b_read(m, p + i - ONE) - TWO * b_read(m, p + i) + b_read(m, p + i + ONE))
+        total += wyy * (b_read(m, above + i) - TWO * b_read(m, p + U(YY) * size + i) + b_read(m, below + i))
+        total += wzz * (b_read(m, before + i) - TWO * b_read(m, p + U(ZZ) * size + i) + b_read(m, deeper + i))
+        total += wtt * (b_read(m, past + i) - TWO * b_read(m, p + U(TT) * size + i) + b_read(m, later + i))
+        o = p + U(XY) * size + i
+        total += wxy * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xy + i) - b_read(m, xy + i - ONE)))
+        o = p + U(XZ) * size + i
+        total += wxz * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xz + i) - b_read(m, xz + i - ONE)))
+        o = p + U(XT) * size + i
+        total += wxt * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xt + i) - b_read(m, xt + i - ONE)))
+        o = p + U(YZ) * size + i
+        total += wyz * ((b_read(m, o) - b_read(m, yz1 + i)) - (b_read(m, yz2 + i) - b_read(m, yz3 + i)))
+        o = p + U(YT) * size + i
+        total += wyt * ((b_read(m, o) - b_read(m, yt1 + i)) - (b_read(m, yt2 + i) - b_read(m, yt3 + i)))
+        o = p + U(ZT) * size + i
+        total += wzt * ((b_read(m, o) - b_read(m, zt1 + i)) - (b_read(m, zt2 + i) - b_read(m, zt3 + i)))
+        b_put(m, out + i, total)
 
 
 @kernel
@@ -145,44 +144,22 @@ def back_project(m, field, out, sizes, width, row, weights, nothing):
 
     `weights` in the order xx yy zz xy xz yz tt xt yt zt; `nothing` is a row of zeros.
     """
-    n = U(width)
     t, z, y = place(row, sizes)
-    yy, zz, tt, xy = field + YY, field + ZZ, field + TT, field + XY
-    _back_plane(
-        m, row_at(field + XX, t, z, y, sizes),
-        row_at(yy, t, z, y - 1, sizes), row_at(yy, t, z, y, sizes),
-        row_at(yy, t, z, y + 1, sizes),
-        row_or_nothing(xy, t, z, y - 1, sizes, nothing),
-        row_at(xy, t, z, y, sizes), out, n, weights[XX], weights[YY], weights[XY],
-    )  # fmt: skip
-    _back_straight_twice(
-        m, row_at(zz, t, z - 1, y, sizes), row_at(zz, t, z, y, sizes),
-        row_at(zz, t, z + 1, y, sizes), row_at(tt, t - 1, z, y, sizes),
-        row_at(tt, t, z, y, sizes), row_at(tt, t + 1, z, y, sizes),
-        out, n, weights[ZZ], weights[TT],
-    )  # fmt: skip
-    xz, xt = field + XZ, field + XT
-    _back_with_x_twice(
-        m, row_or_nothing(xz, t, z - 1, y, sizes, nothing),
-        row_at(xz, t, z, y, sizes),
-        row_or_nothing(xt, t - 1, z, y, sizes, nothing),
-        row_at(xt, t, z, y, sizes), out, n, weights[XZ], weights[XT],
-    )  # fmt: skip
-    yz, yt, zt = field + YZ, field + YT, field + ZT
-    back_mixed(
-        m, row_at(yz, t, z, y, sizes), row_or_nothing(yz, t, z, y - 1, sizes, nothing),
-        row_or_nothing(yz, t, z - 1, y, sizes, nothing), row_or_nothing(yz, t, z - 1, y - 1, sizes, nothing),
-        out, n, weights[YZ],
-    )  # fmt: skip
-    back_mixed(
-        m, row_at(yt, t, z, y, sizes), row_or_nothing(yt, t, z, y - 1, sizes, nothing),
-        row_or_nothing(yt, t - 1, z, y, sizes, nothing), row_or_nothing(yt, t - 1, z, y - 1, sizes, nothing),
-        out, n, weights[YT],
-    )  # fmt: skip
-    back_mixed(
-        m, row_at(zt, t, z, y, sizes), row_or_nothing(zt, t, z - 1, y, sizes, nothing),
-        row_or_nothing(zt, t - 1, z, y, sizes, nothing), row_or_nothing(zt, t - 1, z - 1, y, sizes, nothing),
-        out, n, weights[ZT],
+    yy, zz, tt, yz, yt, zt = field + YY, field + ZZ, field + TT, field + YZ, field + YT, field + ZT
+    _back_row(
+        m, row_at(field, t, z, y, sizes), row_at(yy, t, z, y - 1, sizes), row_at(yy, t, z, y + 1, sizes),
+        row_at(zz, t, z - 1, y, sizes), row_at(zz, t, z + 1, y, sizes),
+        row_at(tt, t - 1, z, y, sizes), row_at(tt, t + 1, z, y, sizes),
+        row_or_nothing(field + XY, t, z, y - 1, sizes, nothing),
+        row_or_nothing(field + XZ, t, z - 1, y, sizes, nothing),
+        row_or_nothing(field + XT, t - 1, z, y, sizes, nothing),
+        row_or_nothing(yz, t, z, y - 1, sizes, nothing), row_or_nothing(yz, t, z - 1, y, sizes, nothing),
+        row_or_nothing(yz, t, z - 1, y - 1, sizes, nothing),
+        row_or_nothing(yt, t, z, y - 1, sizes, nothing), row_or_nothing(yt, t - 1, z, y, sizes, nothing),
+        row_or_nothing(yt, t - 1, z, y - 1, sizes, nothing),
+        row_or_nothing(zt, t, z - 1, y, sizes, nothing), row_or_nothing(zt, t - 1, z, y, sizes, nothing),
+        row_or_nothing(zt, t - 1, z - 1, y, sizes, nothing),
+        out, field_size(sizes), U(width), weights,
     )  # fmt: skip
 
 
@@ -201,30 +178,12 @@ def residual(m, sizes, width, first, last, weights, keep, s):
 
 
 @kernel
-def _mix(m, r, partial, out, n, cg, cr, ct):
+def _laplacian_row(m, above, here, below, before, deeper, past, later, out, n, deep, late):
     for i in range(n):
-        m[out + i] = cg * m[out + i] + cr * m[r + i] + ct * m[partial + i]
-
-
-@kernel
-def _add_laplacian(m, above, here, below, before, deeper, past, later, out, n, keep, factor, deep, late):
-    for i in range(n):
-        c = m[here + i]
-        lap = (
-            m[above + i] + m[below + i] + m[here + i - ONE] + m[here + i + ONE] - FOUR * c
-            + deep * (m[before + i] + m[deeper + i] - TWO * c)
-            + late * (m[past + i] + m[later + i] - TWO * c)
-        )  # fmt: skip
-        m[out + i] = keep * m[out + i] + factor * lap
-
-
-@kernel
-def _laplacian_row(m, source, t, z, y, sizes, out, n, keep, factor, deep, late):
-    _add_laplacian(
-        m, row_at(source, t, z, y - 1, sizes), row_at(source, t, z, y, sizes), row_at(source, t, z, y + 1, sizes),
-        row_at(source, t, z - 1, y, sizes), row_at(source, t, z + 1, y, sizes),
-        row_at(source, t - 1, z, y, sizes), row_at(source, t + 1, z, y, sizes), out, n, keep, factor, deep, late,
-    )  # fmt: skip
+        c = TWO * l_read(m, here + i)
+        around = l_read(m, above + i) + l_read(m, below + i) + l_read(m, here + i - ONE) + l_read(m, here + i + ONE)
+        along = deep * (l_read(m, before + i) + l_read(m, deeper + i) - c)
+        l_put(m, out + i, around - TWO * c + along + late * (l_read(m, past + i) + l_read(m, later + i) - c))
     mirror(m, out, n)
 
 
@@ -234,15 +193,41 @@ def laplacian(m, source, target, sizes, width, first, last, deep, late):
     n = U(width)
     for row in range(first, last):
         t, z, y = place(row, sizes)
-        _laplacian_row(m, source, t, z, y, sizes, row_at(target, t, z, y, sizes), n, ZERO, UP, deep, late)
+        _laplacian_row(
+            m, row_at(source, t, z, y - 1, sizes), row_at(source, t, z, y, sizes), row_at(source, t, z, y + 1, sizes),
+            row_at(source, t, z - 1, y, sizes), row_at(source, t, z + 1, y, sizes),
+            row_at(source, t - 1, z, y, sizes), row_at(source, t + 1, z, y, sizes),
+            row_at(target, t, z, y, sizes), n, deep, late,
+        )  # fmt: skip
+
+
+@kernel
+def _combine_row(
+    m, above, here, below, before, deeper, past, later, r, partial, out, n, deep, late, cr, cl, ct, cg
+):  # fmt: skip
+    for i in range(n):
+        c = TWO * c_read(m, here + i)
+        around = c_read(m, above + i) + c_read(m, below + i) + c_read(m, here + i - ONE) + c_read(m, here + i + ONE)
+        along = deep * (c_read(m, before + i) + c_read(m, deeper + i) - c)
+        lap = around - TWO * c + along + late * (c_read(m, past + i) + c_read(m, later + i) - c)
+        old = out_get(m, out + i)
+        out_put(m, out + i, cg * old + cr * c_read(m, r + i) + cl * lap + ct * c_read(m, partial + i))
+    mirror(m, out, n)
 
 
 @kernel
 def combine(m, partial, target, sizes, width, first, last, deep, late, cr, cl, ct, cg):
-    """Field `target` ← cg·target + cr·residual + cl·L(Laplacian) + ct·`partial`, L as in `laplacian`."""
-    n = U(width)
+    """Field `target` ← cg·target + cr·residual + cl·L(Laplacian) + ct·`partial`, L as in `laplacian`.
+
+    `partial` is another field than `target`.
+    """
+    n, s = U(width), LAPLACIAN
     for row in range(first, last):
         t, z, y = place(row, sizes)
-        out = row_at(target, t, z, y, sizes)
-        _mix(m, row_at(RESIDUAL, t, z, y, sizes), row_at(partial, t, z, y, sizes), out, n, cg, cr, ct)
-        _laplacian_row(m, LAPLACIAN, t, z, y, sizes, out, n, UP, cl, deep, late)
+        _combine_row(
+            m, row_at(s, t, z, y - 1, sizes), row_at(s, t, z, y, sizes), row_at(s, t, z, y + 1, sizes),
+            row_at(s, t, z - 1, y, sizes), row_at(s, t, z + 1, y, sizes),
+            row_at(s, t - 1, z, y, sizes), row_at(s, t + 1, z, y, sizes),
+            row_at(RESIDUAL, t, z, y, sizes), row_at(partial, t, z, y, sizes), row_at(target, t, z, y, sizes),
+            n, deep, late, cr, cl, ct, cg,
+        )  # fmt: skip

@@ -98,6 +98,15 @@ def test_wide_field_has_a_missing_cone_and_confocal_has_not() -> None:
     assert ratio[1] > 0.2
 
 
+def test_layers_leave_the_effective_psf_of_sim_alone_and_that_is_said() -> None:
+    deep, plain = (
+        make_psf(one, SPACING, ndim=3) for one in (scope("sim", sample_index=1.33, depth_um=40.0), scope("sim"))
+    )
+    np.testing.assert_array_equal(deep.data, plain.data)
+    assert any("do not enter the effective PSF of SIM" in note for note in deep.notes)
+    assert not any("do not enter" in note for note in plain.notes)
+
+
 def test_a_coarse_pixel_is_the_sum_of_fine_ones() -> None:
     for kind in ("widefield", "confocal"):
         one = scope(kind, excitation_nm=488.0)
@@ -227,3 +236,5 @@ def test_whatever_is_allowed_gives_a_psf_and_what_is_not_a_sentence(
     else:
         assert np.isfinite(psf.data).all()
         assert psf.data.sum(dtype=float) == pytest.approx(1, abs=1e-5)
+        middle = tuple(n // 2 for n in psf.data.shape)
+        assert psf.data[middle] > 0.9 * psf.data.max()

@@ -56,6 +56,8 @@ def best_focus_um(scope: Microscope, model: Model) -> float:
     model : Model
         Whose maximum is looked for.
     """
+    if not model.layers:
+        return 0.0
     if not is_aberrated(scope):
         return scope.depth_um
     width = limited_width_um(scope)

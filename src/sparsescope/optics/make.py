@@ -81,7 +81,7 @@ def make_psf(
     model = model_of(scope, ndim)
     focus = best_focus_um(scope, model)
     notes = [*microscope.notes, *model.notes, *_sampling_notes(model, voxel)]
-    if scope.depth_um or focus:
+    if model.layers and (scope.depth_um or focus):
         notes.append(_focus_note(scope, focus))
     if half is None:
         half = _chosen_half(scope, model, focus, voxel, notes)

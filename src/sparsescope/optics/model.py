@@ -33,6 +33,8 @@ class Model:
     peak : callable, optional
         Brightness on the axis for positions of the stage, where there is a shorter way than `intensity`: the pinhole
         is left aside.
+    layers : bool
+        Whether depth, indices and coverslip enter; without them the focus is at 0.
     """
 
     intensity: Intensity
@@ -42,6 +44,7 @@ class Model:
     words: str
     notes: tuple[str, ...] = ()
     peak: Callable[[Doubles], Doubles] | None = None
+    layers: bool = True
 
     def on_axis(self, stage_um: Doubles) -> Doubles:
         """Return the brightness of a point on the axis, by which the focus is found."""

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import RecipeError
 from . import kinds
 from .diffraction import intensity, pupil, scalar_terms
-from .focus import best_focus_um
+from .focus import best_focus_um, is_aberrated
 from .microscope import INFRARED_NM, LARGEST_DETECTOR_AIRY, STOKES, WAVELENGTHS_NM, Microscope, flag
 from .model import Intensity, Model
 from .quadrature import Doubles
@@ -275,7 +275,10 @@ def _sim(scope: Microscope, ndim: int) -> Model:
         v = np.maximum(v, 1e-9)
         return np.asarray(np.square(3 * spherical_jn(1, v) / v))
 
-    return Model(values, across, along, False, "structured illumination (as reconstructed)", notes)
+    if is_aberrated(scope):
+        notes = (*notes, "depth, refractive indices and coverslip do not enter the effective PSF of SIM")
+    words = "structured illumination (as reconstructed)"
+    return Model(values, across, along, False, words, notes, layers=False)
 
 
 def _airyscan(scope: Microscope, ndim: int) -> Model:  # noqa: ARG001

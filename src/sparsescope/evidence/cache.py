@@ -45,7 +45,7 @@ class Cache:
     def key(self, frozen: Frozen) -> str:
         """Return what stands for input pixels, result, background, recipe, place and version."""
         digest = hashlib.sha256()
-        for array in (frozen.data, frozen.behind, frozen.value):
+        for array in (frozen.data, frozen.behind, frozen.around):
             digest.update(repr(array.shape).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         place = (dict(frozen.place.index), frozen.place.rows, frozen.place.columns)
@@ -55,9 +55,8 @@ class Cache:
 
     def load(self, key: str) -> Evidence | None:
         """Return what is kept under a key, or None."""
-        path = self._path(key)
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with np.load(io.BytesIO(self._path(key).read_bytes()), allow_pickle=False) as kept:
                 return _evidence(json.loads(str(kept["document"])), {name: kept[name] for name in kept.files})
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None

@@ -25,6 +25,8 @@ NEIGHBOURS: Final = 4
 """Planes on either side that are computed with the one looked at, where continuity acts."""
 MARGIN_PX: Final = 16
 """Pixels around the window that are computed with it and cut away."""
+BORDER_FWHM: Final = 1.25
+"""Border of the image, in widths of the PSF, where the result is not asked to explain the data."""
 SAMPLED: Final = 9
 """Planes among which the one with most light is looked for."""
 
@@ -60,8 +62,10 @@ class Frozen:
         Which of the n planes is looked at.
     inner : tuple of slice
         The window without its margin.
-    value : array, (Y, X)
-        The result in the window (without margin), in counts, on the result's grid.
+    around : array, (Y, X)
+        The result in the window with its margin, in counts, on the result's grid.
+    edges : tuple of bool
+        Whether the window ends at the image's border: top, bottom, left, right.
     recipe : Recipe
         Resolved, of this channel.
     fwhm_yx_px : tuple of float
@@ -83,7 +87,8 @@ class Frozen:
     behind: Floats
     at: int
     inner: tuple[slice, slice]
-    value: Floats
+    around: Floats
+    edges: tuple[bool, bool, bool, bool]
     recipe: Recipe
     fwhm_yx_px: tuple[float, float]
     axis: str
@@ -101,6 +106,26 @@ class Frozen:
     def factor(self) -> int:
         """Pixels of the result along one pixel of the input."""
         return int(self.recipe.upsample)
+
+    @property
+    def value(self) -> Floats:
+        """The result in the window, in counts, on its own grid."""
+        return self.inside(self.around)
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where the result should explain the data: not within 1.25 widths of the image's border, nor where saturated.
+
+        Light comes in over the border from sources that the result does not show; saturated data are not explained.
+        """
+        mask = np.ones(self.counts.shape, bool)
+        reach = round(BORDER_FWHM * self.fwhm_px) if self.recipe.deconvolution != "none" else 0
+        for edge, side in zip(self.edges, (mask, mask[::-1], mask.T, mask.T[::-1]), strict=True):
+            if edge and reach:
+                side[:reach] = False
+        if self.noise.saturated_fraction > 0:
+            mask &= self.counts < self.data.max()
+        return mask
 
     @property
     def counts(self) -> Floats:
@@ -163,13 +188,14 @@ class Frozen:
             )  # fmt: skip
         return thin_gaussian(self.data, noise.variance(self.data), seed=seed)
 
-    def blurred(self, value: Floats) -> Floats:
-        """Return a result as the microscope would show it, in counts on the input's grid, background left out."""
+    def explained(self) -> Floats:
+        """Return the result as the microscope would show it, in counts on the input's grid, background left out."""
+        value = self.around
         if self.recipe.deconvolution != "none":
             for axis, width in enumerate(self.fwhm_yx_px):
                 kernel = gaussian_kernel1d(width * self.factor)
                 value = ndimage.correlate1d(value, kernel, axis=axis, mode="reflect")
-        return coarse(value, self.factor)
+        return coarse(value, self.factor)[self.inner]
 
 
 def coarse(value: npt.NDArray[np.floating], factor: int) -> Floats:
@@ -238,12 +264,13 @@ def freeze(
     outer, inner = _with_margin((rows, columns), plane.shape)
     data, behinds = (np.stack([pair[i][outer] for pair in planes]) for i in (0, 1))
     factor = int(recipe.upsample)
-    fine = tuple(slice(part.start * factor, part.stop * factor) for part in (rows, columns))
-    value = np.asarray(result.image.block(**whole.fixed, **index), np.float32)[fine[0], fine[1]]
+    fine = tuple(slice(part.start * factor, part.stop * factor) for part in outer)
+    around = np.asarray(result.image.block(**whole.fixed, **index), np.float32)[fine[0], fine[1]]
+    edges = (rows.start == 0, rows.stop == plane.shape[0], columns.start == 0, columns.stop == plane.shape[1])
     noise = estimate_noise(data if len(data) > 1 and axis == "T" else data[at], fwhm_px=float(np.sqrt(np.prod(fwhm))))
     return Frozen(
-        Place({**whole.fixed, **index}, rows, columns), data, behinds, at, inner, value, recipe, fwhm, axis, scale,
-        spacing, noise, threads,
+        Place({**whole.fixed, **index}, rows, columns), data, behinds, at, inner, around, edges, recipe, fwhm, axis,
+        scale, spacing, noise, threads,
     )  # fmt: skip
 
 

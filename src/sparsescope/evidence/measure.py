@@ -55,22 +55,25 @@ class Findings:
 
 def fit_to_data(frozen: Frozen, found: Findings) -> None:
     """Add what the result does not explain of the data: residual, its whiteness, RSP and RSE."""
-    blurred = frozen.blurred(frozen.value)
-    model = blurred + frozen.background
-    z = residual(frozen.counts, model, frozen.noise.variance(frozen.counts))
-    offset = np.float32(np.median(z))
-    white = whiteness(z - offset)
-    test = local_mean_test(z - offset, frozen.fwhm_px)
+    blurred = frozen.explained()
+    z = residual(frozen.counts, blurred + frozen.background, frozen.noise.variance(frozen.counts))
+    known = frozen.known
+    known = known if known.any() else np.ones_like(known)
+    offset = np.float32(np.median(z[known]))
+    z = np.where(known, z - offset, np.float32(0))
+    blurred = np.where(known, blurred, frozen.light)
+    white = whiteness(z)
+    test = local_mean_test(z, frozen.fwhm_px)
     match = error_map(coarse(frozen.value, frozen.factor), frozen.light)
     found.arrays |= {
-        "light": frozen.light, "model": blurred, "z": z - offset, "value": detail(
+        "light": frozen.light, "model": blurred, "z": z, "value": detail(
             coarse(frozen.value, frozen.factor), frozen.fwhm_px
         ),
     }  # fmt: skip
     fine = "detail finer than the PSF passes, and noise that was fitted"
     found.add(
         Number(
-            "residual_chi2", float(np.mean((z - offset) ** 2)), "",
+            "residual_chi2", float(np.mean(z[known] ** 2)), "",
             "mean square of the residual in units of the noise: 1 is right, above it the result misses the data, below "
             "it noise was fitted", "an error of the camera's gain; " + fine, "reduced chi-square",
         ),
@@ -90,7 +93,7 @@ def fit_to_data(frozen: Frozen, found: Findings) -> None:
         Number("rsp", match.rsp, "", "correlation of the re-blurred result with the data: 1 is a perfect match",
                FREE_WIDTH, CULLEY),
         Number("rse_counts", match.rse, "counts", "root-mean-square error of that match", FREE_WIDTH, CULLEY),
-        Map("residual", z - offset, "σ", "data less re-blurred result, in units of the noise: ±1 is noise", fine),
+        Map("residual", z, "σ", "data less re-blurred result, in units of the noise: ±1 is noise", fine),
         Map(
             "residual_significance", test.statistic, "σ",
             "mean residual at the scale of the PSF: beyond ±4 light was lost (above 0) or invented (below 0)", fine,

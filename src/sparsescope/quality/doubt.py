@@ -20,7 +20,9 @@ RATE: Final = 0.01
 LARGE_MISFIT: Final = 0.2
 """A contradiction counts from this part of the light there …"""
 LARGE_POWER: Final = 1.4
-"""… or where the residual's local variance is so many times the noise's."""
+"""… or where the residual's local variance is so many times the noise's …"""
+LARGE_EXCESS: Final = 0.07
+"""… and what it exceeds the noise by is this part of the light there: no PSF is known better."""
 LARGE_NOISE: Final = 0.5
 """The result hangs on noise where halves of the light disagree by this part of the value."""
 LARGE_PSF: Final = 0.25
@@ -106,8 +108,9 @@ def doubt(
     Notes
     -----
     A contradiction must be significant (false discovery rate 1 %) *and* large (20 % of the local light, or 1.4 times
-    the noise's variance): with bright light even a perfect result shows that its PSF is a model. The limits were set
-    on simulated frames; docs/evidence.md says how often they miss and how often they cry wolf.
+    the noise's variance and by 7 % of the light): with bright light even a perfect result shows that its PSF is a
+    model. The limits were set on simulated frames; docs/evidence.md says how often they miss and how often they cry
+    wolf.
 
     Examples
     --------
@@ -123,11 +126,15 @@ def doubt(
     smooth = [ndimage.gaussian_filter(np.asarray(v, np.float32), fwhm_px * SIGMA_PER_FWHM) for v in (light, model)]
     test = local_mean_test(z, fwhm_px)
     significant = discoveries(test.p_value, RATE)
-    gap = smooth[0] - smooth[1]
-    gap -= np.float32(np.median(gap))
-    large = np.abs(gap) > LARGE_MISFIT * _level(np.maximum(smooth[0], smooth[1]))
+    offset = np.float32(np.median(smooth[0] - smooth[1]))
+    level_of_light = _level(np.maximum(smooth[0], smooth[1]))
+    large = np.abs(smooth[0] - smooth[1] - offset) > LARGE_MISFIT * level_of_light
     power = local_power_test(z, 2 * fwhm_px)
-    misfit = discoveries(power.p_value, RATE) & (power.statistic > LARGE_POWER)
+    square = np.square(np.asarray(light - model - offset, np.float32))
+    square = ndimage.gaussian_filter(square, 2 * fwhm_px * SIGMA_PER_FWHM)
+    excess = np.sqrt(np.maximum(square * (1 - 1 / np.maximum(power.statistic, 1)), 0))
+    misfit = (power.statistic > LARGE_POWER) & (excess > LARGE_EXCESS * level_of_light)
+    misfit &= discoveries(power.p_value, RATE)
     contradicted = significant & large
     masks: list[Bools | None] = [None, None, None]
     if value is not None:

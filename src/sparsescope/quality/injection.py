@@ -240,7 +240,6 @@ def inject_and_recover(
     factor: int = 1,
     seed: int = 0,
     base: npt.NDArray[np.floating] | None = None,
-    done: Callable[[int, int], None] | None = None,
 ) -> Recovery:
     """Add line pairs to the data at many places, reconstruct, and see which come out as two.
 
@@ -270,8 +269,6 @@ def inject_and_recover(
         The same seed gives the same pairs and noise.
     base : array, optional
         ``reconstruct(data)``, where it is known.
-    done : callable, optional
-        Called with (reconstructions done, in all).
 
     Notes
     -----
@@ -293,8 +290,6 @@ def inject_and_recover(
             difference = np.asarray(after, np.float32) - before
             pairs += placed
             recovered += [resolved(difference, pair, fwhm_px, factor) for pair in placed]
-        if done is not None:
-            done(i + 1, rounds * len(distances))
     return Recovery(tuple(pairs), np.array(recovered, bool))
 
 

@@ -103,16 +103,17 @@ COMMANDS = {
         "sparsescope.cli.simulate:simulate",
         "KIND --out FOLDER [OPTIONS]",
         "Make an image of known truth, to try things on.",
-        """Draws a structure finer than the pixel, blurs it, sums it over the pixels and counts it as a camera does. Writes
-        image, truth and PSF (OME-TIFF with sizes), a table of what was drawn where, and simulation.toml, which repeats
-        it.""",
+        """Draws a structure finer than the pixel, blurs it, sums it over the pixels and counts it as a camera does.
+        Writes image, truth and PSF (OME-TIFF with sizes), a table of what was drawn where, and simulation.toml, which
+        repeats it.""",
     ),
     "experiment": Command(
         "sparsescope.cli.experiment:experiment",
         "NAME --out FOLDER [OPTIONS]",
         "Run one of the method's claims as an experiment.",
-        """Each experiment takes one claim of the paper or of the essay behind it, tests it on images whose truth is known,
-        and shows where it holds and where it ends: a figure (PNG), a table (CSV) and a page (HTML) that needs no network.
+        """Each experiment takes one claim of the paper or of the essay behind it, tests it on images whose truth is
+        known, and shows where it holds and where it ends: a figure (PNG), a table (CSV) and a page (HTML) that needs no
+        network.
         --list names them.""",
     ),
     "recipe": Command(

@@ -41,6 +41,22 @@ class Reading:
         Time between frames in seconds.
     series : int, optional
         Which image of a file that holds several, counted from 0.
+    na : float, optional
+        Numerical aperture of the objective that detects.
+    emission_nm : list of float, optional
+        Wavelength that is detected, in nm: one for all channels or one for each.
+    excitation_nm : list of float, optional
+        Wavelength of the excitation in nm: one for all channels or one for each.
+    refractive_index : float, optional
+        Refractive index of the immersion medium.
+    modality : str, optional
+        Kind of microscope: widefield, confocal, spinning-disk, two-photon, light-sheet, sim, sted, airyscan, tirf.
+    sample_index : float, optional
+        Refractive index of the sample.
+    depth_um : float, optional
+        Depth of what is looked at below the coverslip, in µm.
+    pinhole_airy : float, optional
+        Diameter of the pinhole in Airy units.
     """
 
     axes: Annotated[str | None, Parameter(group=INPUT)] = None
@@ -48,12 +64,50 @@ class Reading:
     z_step_um: Annotated[float | None, Parameter(group=INPUT)] = None
     interval_s: Annotated[float | None, Parameter(group=INPUT)] = None
     series: Annotated[int | None, Parameter(group=INPUT)] = None
+    na: Annotated[float | None, Parameter(group=INPUT)] = None
+    emission_nm: Annotated[list[float] | None, Parameter(group=INPUT, consume_multiple=True)] = None
+    excitation_nm: Annotated[list[float] | None, Parameter(group=INPUT, consume_multiple=True)] = None
+    refractive_index: Annotated[float | None, Parameter(group=INPUT)] = None
+    modality: Annotated[str | None, Parameter(group=INPUT)] = None
+    sample_index: Annotated[float | None, Parameter(group=INPUT)] = None
+    depth_um: Annotated[float | None, Parameter(group=INPUT)] = None
+    pinhole_airy: Annotated[float | None, Parameter(group=INPUT)] = None
 
     def read(self, path: Path) -> Image:
         """Read a file with these settings."""
         from ..io import read
+        from ..optics.told import with_optics
 
-        return read(path, **dataclasses.asdict(self))
+        image = read(
+            path, axes=self.axes, pixel_size_um=self.pixel_size_um, z_step_um=self.z_step_um,
+            interval_s=self.interval_s, series=self.series,
+        )  # fmt: skip
+        return with_optics(
+            image, numerical_aperture=self.na, emission_nm=self.emission_nm, excitation_nm=self.excitation_nm,
+            refractive_index=self.refractive_index, modality=self.modality, sample_index=self.sample_index,
+            depth_um=self.depth_um, pinhole_airy=self.pinhole_airy,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Blurring:
+    """What blurs, where it was measured.
+
+    Parameters
+    ----------
+    psf : list of Path, optional
+        Image file of the PSF, its background removed (make one with: sparsescope psf): one for all channels or one for
+        each. With three axes, stacks are deconvolved in three dimensions. Its own voxel sizes count.
+    """
+
+    psf: Annotated[list[Path] | None, Parameter(group=INPUT, consume_multiple=True)] = None
+
+    def read(self) -> Any:
+        """Return the PSF, one for each channel where several are named, None where none is."""
+        from ..pipeline.psf_file import read_psf
+
+        found = [read_psf(path) for path in self.psf or ()]
+        return found if len(found) > 1 else next(iter(found), None)
 
 
 @dataclass(frozen=True)
@@ -161,7 +215,7 @@ else:
     )
 
 
-READING, START, METHOD, WRITING = Reading(), Start(), Method(), Writing()
+READING, BLURRING, START, METHOD, WRITING = Reading(), Blurring(), Start(), Method(), Writing()
 """Nothing said: the defaults of commands."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..recipe import Recipe
 from .files import REPORT, background_end, result_end
-from .flags import Reading, Writing
+from .flags import Blurring, Reading, Writing
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
@@ -23,10 +23,11 @@ class Job:
 
     source: Path
     target: Path
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe | list[Recipe] = field(default_factory=Recipe)
     origins: dict[str, str] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
     writing: Writing = field(default_factory=Writing)
+    blurring: Blurring = field(default_factory=Blurring)
     dtype: str = ""
     """Type of the numbers to write; what `writing` says when empty."""
     threads: int | None = None

@@ -103,7 +103,7 @@ def make(
     *,
     reading: Annotated[Stack, SAME] = STACK,
     optics: Annotated[Optics, SAME] = NO_OPTICS,
-    channel: Annotated[int, CHANNEL] = 0,
+    channel: Annotated[int | None, CHANNEL] = None,
     ndim: Annotated[Literal[2, 3] | None, Parameter(group=VOXELS)] = None,
     shape: Annotated[str | None, Parameter(group=VOXELS, metavar="NUMBERS")] = None,
     out: Annotated[Path | None, Parameter(group=OUTPUT, alias="-o")] = None,
@@ -117,7 +117,7 @@ def make(
     image
         Image whose voxel sizes and optics are used. [default: everything by flags]
     channel
-        Channel of the image, counted from 0; each has its wavelengths.
+        Channel of the image, counted from 0; each has its wavelengths. [default: 0]
     ndim
         2 for the plane in focus, 3 for a stack. [default: 3 where the z step is known]
     shape
@@ -142,6 +142,9 @@ def make(
     lengths = _shape(shape)
     file, picture = psf_output.targets(out, folder, name, overwrite=overwrite)
     psf = make_psf(scope, sizes, ndim=axes, shape=lengths)
+    count = 1 if source is None else source.sizes.get("C", 1)
+    if channel is None and count > 1:
+        psf = psf.replace(notes=(*psf.notes, f"for channel 0 of {count}: each has its own PSF, --channel chooses"))
     known = {"numerical_aperture": scope.numerical_aperture, "refractive_index": scope.refractive_index}
     told = Channel(emission_nm=scope.emission_nm, excitation_nm=scope.excitation_nm)
     story = {"microscope": {field: value for field, value, _ in _parameters(scope)}}
@@ -173,14 +176,14 @@ def _voxels(path: Path | None, reading: Stack) -> tuple[Image | None, dict[str, 
     return None, sizes, dict.fromkeys(sizes, "flag")
 
 
-def _scope(image: Image | None, channel: int, optics: Optics) -> Microscope:
+def _scope(image: Image | None, channel: int | None, optics: Optics) -> Microscope:
     from ..optics.metadata import microscope_of
     from ..optics.microscope import Microscope
 
     given = optics.given()
     if image is not None:
-        return microscope_of(image, channel, source="flag", **given)
-    if channel != 0:
+        return microscope_of(image, channel or 0, source="flag", **given)
+    if channel is not None:
         raise UsageError(f"--channel {channel} is a channel of an image: name the image, or leave it out")
     return Microscope(**given, source=dict.fromkeys(given, "flag"))
 

@@ -12,7 +12,7 @@ from .evidence import evidence_of
 from .files import REPORT, make_folder, stem
 from .flags import INPUT, OUTPUT, Reading
 from .progress import shown
-from .rerun import find_input, largest_difference, provenance, recipe_again
+from .rerun import blurring_again, find_input, largest_difference, provenance, recipe_again
 
 
 def report(
@@ -59,7 +59,8 @@ def report(
     image = Reading(**recorded.get("reading", {})).read(file)
     recipe, origins = recipe_again(recorded)
     with shown(file.name, quiet=quiet) as progress:
-        again = deconvolve(image, recipe, origins=origins, on_progress=progress)
+        psf = blurring_again(recorded, notes).read()
+        again = deconvolve(image, recipe, psf=psf, scale=recorded.get("scale"), origins=origins, on_progress=progress)
     difference = largest_difference(read(result), again.image)
     if difference:
         notes.append(f"the run gives other pixels now, by up to {say.number(difference)}: the page shows the new ones")

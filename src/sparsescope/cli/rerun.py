@@ -16,7 +16,7 @@ from ..recipe import Recipe
 from . import say, show
 from .batch import print_documents
 from .files import is_there, make_folder, result_end, stem
-from .flags import INPUT, OUTPUT, Reading, Writing
+from .flags import INPUT, OUTPUT, Blurring, Reading, Writing
 from .jobs import Job
 from .work import work
 
@@ -68,7 +68,10 @@ def rerun(
     writing = replace(SILENT, out=out, overwrite=overwrite, format="ome-zarr" if result.is_dir() else "ome-tiff")
     target = folder / f"{stem(result).removesuffix('_sparse')}_rerun{result_end(writing.format)}"
     reading = Reading(**recorded.get("reading", {}))
-    job = Job(file, target, recipe, origins, reading, writing, str(before.dtype), quiet=quiet, silent=json)
+    blurring = blurring_again(recorded, notes)
+    job = Job(
+        file, target, recipe, origins, reading, writing, blurring, str(before.dtype), quiet=quiet, silent=json
+    )  # fmt: skip
     done = work(job)
     difference = largest_difference(before, read(target))
     notes.append(_verdict(difference, result))
@@ -89,10 +92,26 @@ def provenance(result: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return recorded
 
 
-def recipe_again(recorded: Mapping[str, Any]) -> tuple[Recipe, dict[str, str]]:
-    """Return the recipe inside a result, and the source to state for its values."""
-    recipe = Recipe.from_toml(recorded["recipe"])
-    return recipe, dict.fromkeys(recipe.given, "recipe")
+def recipe_again(recorded: Mapping[str, Any]) -> tuple[Recipe | list[Recipe], dict[str, str]]:
+    """Return the recipe inside a result, one for each channel where they differ, and the source to state for it."""
+    texts = recorded.get("channel_recipes") or [recorded["recipe"]]
+    recipes = [Recipe.from_toml(text) for text in texts]
+    return recipes if len(recipes) > 1 else recipes[0], dict.fromkeys(recipes[0].given, "recipe")
+
+
+def blurring_again(recorded: Mapping[str, Any], notes: list[str]) -> Blurring:
+    """Return the PSF files of a result; raise InputError where one is gone, note where one is another."""
+    from ..io import sha256
+
+    found = []
+    for file in recorded.get("psf_files", ()):
+        path = Path(str(file["path"]))
+        if not path.is_file():
+            raise InputError(f"the PSF of this result, {path}, is not there: put it back, or run again with --psf FILE")
+        if sha256(path) != file["sha256"]:
+            notes.append(f"{path} is not the recorded PSF: its SHA-256 differs, so the result will")
+        found.append(path)
+    return Blurring(found or None)
 
 
 def find_input(result: Path, recorded: Mapping[str, Any], source: Path | None) -> tuple[Path, list[str]]:

@@ -11,7 +11,22 @@ from . import say, show
 from .batch import go_through, print_documents
 from .exits import FAILED, OK, UsageError
 from .files import collect, make_folder, targets
-from .flags import INPUT, METHOD, OUTPUT, READING, SAME, START, WRITING, Method, Reading, Start, Writing, recipe_of
+from .flags import (
+    BLURRING,
+    INPUT,
+    METHOD,
+    OUTPUT,
+    READING,
+    SAME,
+    START,
+    WRITING,
+    Blurring,
+    Method,
+    Reading,
+    Start,
+    Writing,
+    recipe_of,
+)
 from .jobs import Job
 from .work import work
 
@@ -19,6 +34,7 @@ from .work import work
 def run(
     *files: Path,
     reading: Annotated[Reading, SAME] = READING,
+    blurring: Annotated[Blurring, SAME] = BLURRING,
     start: Annotated[Start, SAME] = START,
     method: Annotated[Method, SAME] = METHOD,
     writing: Annotated[Writing, SAME] = WRITING,
@@ -58,7 +74,18 @@ def run(
         say.aside(f"{say.plain(path)}: skipped, {say.plain(places[path])} exists")
 
     def one(path: Path) -> dict[str, object]:
-        job = Job(path, places[path], settings, origins, reading, writing, threads=threads, quiet=quiet, silent=json)
+        job = Job(
+            path,
+            places[path],
+            settings,
+            origins,
+            reading,
+            writing,
+            blurring=blurring,
+            threads=threads,
+            quiet=quiet,
+            silent=json,
+        )
         return show.as_document(work(job))
 
     documents, failed = go_through([path for path in found.files if path not in skipped], one, found.failures)

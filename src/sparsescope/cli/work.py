@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
+from ..io import sha256
 from . import say, show
 from .evidence import evidence_of
-from .flags import Reading
 from .jobs import Done, Job
 from .progress import shown
 
@@ -29,7 +29,7 @@ def work(job: Job) -> Done:
     check_targets(job)
     image = job.reading.read(job.source)
     dtype = _dtype(job.dtype or job.writing.dtype, image, job.writing.format)
-    planned = plan(image, job.recipe, origins=job.origins)
+    planned = plan(image, job.recipe, psf=job.blurring.read(), origins=job.origins)
     if not job.silent:
         show.header(job.source, image)
         say.table(show.numbers(image, planned))
@@ -37,7 +37,7 @@ def work(job: Job) -> Done:
         result = deconvolve(image, planned=planned, threads=job.threads, on_progress=report)
     written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
     where: dict[str, Any] = {"overwrite": job.writing.overwrite, "format": job.writing.format}
-    notes += write(job.target, _with_flags(result.image, job.reading), dtype=dtype, **where)
+    notes += write(job.target, _with_flags(result.image, job), dtype=dtype, **where)
     if job.writing.save_background and result.background is None:
         notes.append("no background was subtracted, so there is none to save")
     elif job.writing.save_background and result.background is not None:
@@ -61,10 +61,13 @@ def _evidence(job: Job, image: Image, result: Result) -> tuple[dict[int, Evidenc
     return found, job.report_target
 
 
-def _with_flags(image: Image, reading: Reading) -> Image:
+def _with_flags(image: Image, job: Job) -> Image:
     """Return an image whose provenance also says what the user said about the file; rerun needs it."""
-    said = {name: value for name, value in asdict(reading).items() if value is not None}
-    return image.replace(meta={**image.meta, "provenance": {**image.meta.get("provenance", {}), "reading": said}})
+    said = {name: value for name, value in asdict(job.reading).items() if value is not None}
+    told: dict[str, Any] = {**image.meta.get("provenance", {}), "reading": said}
+    if job.blurring.psf:
+        told["psf_files"] = [{"path": str(path.resolve()), "sha256": sha256(path)} for path in job.blurring.psf]
+    return image.replace(meta={**image.meta, "provenance": told})
 
 
 def _dtype(wanted: str, image: Image, format: str) -> str:

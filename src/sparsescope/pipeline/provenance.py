@@ -12,7 +12,9 @@ from ..io import sha256
 from .plan import Plan
 
 
-def provenance(image: Image, plan: Plan, engine: str, notes: tuple[str, ...]) -> dict[str, Any]:
+def provenance(
+    image: Image, plan: Plan, engine: str, notes: tuple[str, ...], scale: float | None = None
+) -> dict[str, Any]:
     """Return what repeats the run: recipe as TOML, sources, version, and the input with its sizes and SHA-256.
 
     Parameters
@@ -25,6 +27,8 @@ def provenance(image: Image, plan: Plan, engine: str, notes: tuple[str, ...]) ->
         What computed.
     notes : tuple of str
         What the user was told.
+    scale : float, optional
+        Counts that were taken for 1, where the caller said it.
     """
     made: dict[str, Any] = {
         "software": "sparsescope",
@@ -42,4 +46,11 @@ def provenance(image: Image, plan: Plan, engine: str, notes: tuple[str, ...]) ->
             made |= {"sha256": sha256(path), "input": str(path)}
     if plan.fwhm_px is not None:
         made["fwhm_px"] = plan.fwhm_px
+    if len(set(plan.channels)) > 1:
+        made["channel_recipes"] = [recipe.to_toml() for recipe in plan.channels]
+    psfs = [spread.psf.source for spread in plan.spreads if spread is not None and spread.psf is not None]
+    if psfs:
+        made["psf"] = list(dict.fromkeys(psfs))
+    if scale is not None:
+        made["scale"] = scale
     return made

@@ -40,7 +40,7 @@ def resolution(image: Image, recipe: Recipe, channel: int | None = None) -> tupl
         return float(recipe.resolution_um), "recipe", []
     size, sentences = fwhm_from_metadata_um(image, channel)
     if size is not None:
-        return _rounded(size), "file", list(sentences)
+        return _rounded(size), "flag" if image.meta.get("optics_told") else "file", list(sentences)
     found = _estimate(image, pixel_um, channel)
     advice = "give it by --resolution-um (resolution_um= in Python) for a quantitative result"
     if found.fwhm_px is None or found.low_px is None or found.high_px is None:

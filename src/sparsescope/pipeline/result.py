@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..image import Image
+from ..optics.psf import Psf
 from ..recipe import Recipe, Source
 from ..tuning import Choice
 from .camera import Camera
@@ -61,6 +62,10 @@ class Result:
     cameras : tuple of Camera or None
         Gain, offset and read noise of each channel's camera with their sources; None where nothing was chosen from
         the image.
+    channels : tuple of Recipe
+        The recipe of each channel; they differ in what was chosen from the image, and `recipe` is the first.
+    psfs : tuple of Psf or None
+        The PSF of each channel on the grid of the result, where it was no Gaussian taken plane by plane.
     """
 
     image: Image
@@ -74,3 +79,5 @@ class Result:
     measures: Mapping[str, float]
     tuning: tuple[Choice | None, ...] = ()
     cameras: tuple[Camera | None, ...] = ()
+    channels: tuple[Recipe, ...] = ()
+    psfs: tuple[Psf | None, ...] = ()

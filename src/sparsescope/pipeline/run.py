@@ -385,10 +385,11 @@ class _Run:
         spacing = {a: size / (self.factor if a in "xy" else 1) for a, size in image.spacing_um.items()}
         outcome = worst(self.outcomes)
         notes = (*self.plan.notes, *self.account.notes(recipe), *([] if outcome.ok else [outcome.value]))
-        made = provenance(image, self.plan, self.engine.describe(), notes)
+        made = provenance(image, self.plan, self.engine.describe(), notes, self.scale)
         behind = None if self.background is None else image.replace(data=self.background)
         return Result(
             image.replace(data=self.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),
             recipe, self.plan.sources, behind, self.engine.describe(), seconds, outcome.value, notes,
-            self.account.measures(), self.plan.tuning, self.plan.cameras,
+            self.account.measures(), self.plan.tuning, self.plan.cameras, self.plan.channels,
+            tuple(None if spread is None else spread.psf for spread in self.plan.spreads),
         )  # fmt: skip

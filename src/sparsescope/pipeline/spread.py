@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from .resolution import resolution
 
 DEEP: Final = 3
 """Planes along z from which on a stack is deconvolved in three dimensions, where its PSF is known."""
+
+Kind = Literal["gaussian", "optics", "given"]
 
 REMEDY: Final = (
     "give a PSF (--psf FILE, psf= in Python), or what the file does not say of the microscope: --na, --emission-nm, "
@@ -42,6 +44,8 @@ class Spread:
         Sampled on the grid of the result; None for a Gaussian of that width, plane by plane.
     notes : tuple of str
         What the user should know.
+    kind : str
+        ``"gaussian"``, ``"optics"`` or ``"given"``.
     """
 
     fwhm_yx_px: tuple[float, float]
@@ -49,6 +53,7 @@ class Spread:
     source: Source
     psf: Psf | None = None
     notes: tuple[str, ...] = ()
+    kind: Kind = "gaussian"
 
     @property
     def deep(self) -> bool:
@@ -58,8 +63,7 @@ class Spread:
     @property
     def settled(self) -> dict[str, str]:
         """What the recipe's `psf` and `dimensions` came to."""
-        kind = "gaussian" if self.psf is None else ("optics" if self.source == "file" else "given")
-        return {"psf": kind, "dimensions": "3d" if self.deep else "2d"}
+        return {"psf": self.kind, "dimensions": "3d" if self.deep else "2d"}
 
 
 def spread_of(
@@ -131,14 +135,14 @@ def _given(image: Image, recipe: Recipe, given: Any, spacing_um: Spacing | None)
         given, spacing_um, fine if (known or recipe.upsample > 1) and fine else None, ndim=len(axes), image_shape=shape,
         source="given",
     )  # fmt: skip
-    return _sampled(image, recipe, psf, "flag" if isinstance(given, Psf) else "recipe")
+    return _sampled(image, recipe, psf, "flag" if isinstance(given, Psf) else "recipe", "given")
 
 
 def _computed(image: Image, recipe: Recipe, channel: int | None, ndim: int) -> Spread:
-    scope = microscope_of(image, channel or 0)
+    scope = microscope_of(image, channel or 0, source="flag", **image.meta.get("optics", {}))
     psf = make_psf(scope, _fine(image, recipe.upsample), ndim=ndim)
     sizes = [image.sizes[a] * (recipe.upsample if a != "Z" else 1) for a in "ZYX"[-ndim:]]
-    return _sampled(image, recipe, _within(psf, sizes), "file")
+    return _sampled(image, recipe, _within(psf, sizes), "flag" if image.meta.get("optics_told") else "file", "optics")
 
 
 def _within(psf: Psf, sizes: list[int]) -> Psf:
@@ -152,7 +156,7 @@ def _within(psf: Psf, sizes: list[int]) -> Psf:
     return psf.replace(data=part, notes=(*psf.notes, note))
 
 
-def _sampled(image: Image, recipe: Recipe, psf: Psf, source: Source) -> Spread:
+def _sampled(image: Image, recipe: Recipe, psf: Psf, source: Source, kind: Kind) -> Spread:
     widths = fwhm_px(psf)
     y, x = ((widths[a] or 1.0) / recipe.upsample for a in "yx")
     size = image.spacing_um.get("x")
@@ -161,7 +165,7 @@ def _sampled(image: Image, recipe: Recipe, psf: Psf, source: Source) -> Spread:
     notes = (f"{what}: deconvolved {how}", *psf.notes)
     return Spread(
         _fitting(image, (y, x), None if size is None else x * size),
-        None if size is None else float(f"{x * size:.4g}"), source, psf, notes,
+        None if size is None else float(f"{x * size:.4g}"), source, psf, notes, kind,
     )  # fmt: skip
 
 

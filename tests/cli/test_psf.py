@@ -130,6 +130,9 @@ def test_make_reads_optics_and_voxels_from_an_image_and_flags_win(cli: Cli, tmp_
     assert one["microscope"]["emission_nm"] == {"value": 610, "source": "file"}
     assert one["microscope"]["numerical_aperture"] == {"value": 0.8, "source": "file"}
     assert names(tmp_path) == ["cell.ome.tif", "cell_psf.ome.tif", "cell_psf.png"]
+    assert not any("--channel chooses" in note for note in one["notes"])
+    said = cli("psf", "make", tmp_path / "cell.ome.tif", "--ndim", "2", "--shape", "5,5", "-o", tmp_path / "new")
+    assert "note: for channel 0 of 2: each has its own PSF, --channel chooses" in said.out
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from optics.bead_scenes import camera, correlation, field, grid, spot, truth
 from sparsescope import Image, as_image, read
@@ -260,6 +262,26 @@ def test_a_photograph_is_refused_and_never_a_psf(seed):
     steps = np.random.default_rng(seed).normal(size=(200, 200))
     with pytest.raises(SparsescopeError):
         distil(beads((steps.cumsum(0).cumsum(1) * 3 + 5000).astype(np.float32)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from([1, 2, 3, 5, 8, 17, 40]), min_size=2, max_size=3), st.integers(0, 5), st.booleans())
+def test_any_image_gives_a_psf_or_a_reason(shape: list[int], kind: int, symmetric: bool):
+    random = np.random.default_rng(kind)
+    middle = truth(shape, [max(n / 6, 0.7) for n in shape])
+    values = [
+        random.normal(size=shape),
+        random.poisson(0.1, shape),
+        np.where(random.random(shape) > 0.98, 1e4, 1.0),
+        -random.random(shape),
+        random.poisson(1e5 * middle + 1).astype(np.uint16),
+        middle,
+    ][kind]
+    try:
+        psf = distil(beads(np.asarray(values)), bead_diameter_um=0.05, symmetric=symmetric).psf
+    except SparsescopeError:
+        return
+    assert psf.data.sum(dtype=float) == pytest.approx(1, abs=1e-4)
 
 
 def test_real_beads_of_a_confocal_microscope(shared_data: Path):

@@ -32,7 +32,6 @@ def primal(m, field, depth, height, stride, width, first, last, unit, over):
         z, y = row // height, row % height
         target = row_at(0, z, y, depth, height, stride)
         out = row_at(1, z, y, depth, height, stride)
-        m[out : out + n] = ZERO
         back_project(m, field, out, depth, height, stride, width, z, y, unit, nothing)
         cut_at_zero(m, target, out, n, over)
         mirror(m, out, n)

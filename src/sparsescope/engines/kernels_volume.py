@@ -6,13 +6,17 @@ readable definition is `sparsescope.engines.reference.Published`; a test ties th
 
 from __future__ import annotations
 
-import numpy as np
-
 from .compiled import kernel
 from .kernels_plane import DOWN, FOUR, ONE, PAD, TWO, UP, U
+from .llvm import disjoint
 
 FIELDS = 13
 """F·f, g, S, β of xx yy zz xy xz yz identity, residual, its Laplacian, and the polynomial's partial sum."""
+
+d_read, _d = disjoint("volume duals", 7)
+(xx_get, xx_put), (yy_get, yy_put), (zz_get, zz_put), (xy_get, xy_put), (xz_get, xz_put), (yz_get, yz_put) = _d[:6]
+id_get, id_put = _d[6]
+b_read, ((_, b_put),) = disjoint("volume adjoint", 1)
 
 
 @kernel
@@ -31,89 +35,99 @@ def mirror(m, row, n):
 
 
 @kernel
-def clip_straight(m, before, here, after, dual, n):
-    """Set β ← clip(v + β) on one row, v = before − 2 here + after."""
-    for i in range(n):
-        v = m[before + i] - TWO * m[here + i] + m[after + i] + m[dual + i]
-        m[dual + i] = max(DOWN, min(UP, v))
+def _clip(value):
+    return max(DOWN, min(UP, value))
 
 
 @kernel
-def clip_mixed(m, here, one, other, both, dual, n):
-    """Set β ← clip(v + β) on one row, v the forward–forward difference over two axes."""
+def _duals_row(m, above, here, below, before, deeper, both, b, step, n):
+    """Clip D g + β of all terms in one row; `both` is the row one step on along y and z."""
     for i in range(n):
-        v = m[both + i] - m[one + i] - m[other + i] + m[here + i] + m[dual + i]
-        m[dual + i] = max(DOWN, min(UP, v))
-
-
-@kernel
-def _clip_identity(m, here, dual, n):
-    for i in range(n):
-        m[dual + i] = max(DOWN, min(UP, m[here + i] + m[dual + i]))
+        g, g1 = d_read(m, here + i), d_read(m, here + i + ONE)
+        y, z = d_read(m, below + i), d_read(m, deeper + i)
+        rise, twice = g1 - g, TWO * g
+        xx = d_read(m, here + i - ONE) - twice + g1 + xx_get(m, b + i)
+        yy = d_read(m, above + i) - twice + y + yy_get(m, b + step + i)
+        zz = d_read(m, before + i) - twice + z + zz_get(m, b + step * U(2) + i)
+        xy = d_read(m, below + i + ONE) - y - rise + xy_get(m, b + step * U(3) + i)
+        xz = d_read(m, deeper + i + ONE) - z - rise + xz_get(m, b + step * U(4) + i)
+        yz = d_read(m, both + i) - y - (z - g) + yz_get(m, b + step * U(5) + i)
+        ident = g + id_get(m, b + step * U(6) + i)
+        xx_put(m, b + i, _clip(xx))
+        yy_put(m, b + step + i, _clip(yy))
+        zz_put(m, b + step * U(2) + i, _clip(zz))
+        xy_put(m, b + step * U(3) + i, _clip(xy))
+        xz_put(m, b + step * U(4) + i, _clip(xz))
+        yz_put(m, b + step * U(5) + i, _clip(yz))
+        id_put(m, b + step * U(6) + i, _clip(ident))
+    mirror(m, b, n)
 
 
 @kernel
 def duals(m, depth, height, stride, width, first, last):
     """β ← clip(D g + β) for every term, on the rows first ≤ z·height + y < last."""
-    n = U(width)
+    n, step = U(width), U(depth * height) * U(stride)
     for row in range(first, last):
         z, y = row // height, row % height
-        here = row_at(1, z, y, depth, height, stride)
-        below = row_at(1, z, y + 1, depth, height, stride)
-        deeper = row_at(1, z + 1, y, depth, height, stride)
-        both = row_at(1, z + 1, y + 1, depth, height, stride)
-        step = U(depth * height) * U(stride)
-        dual = row_at(3, z, y, depth, height, stride)
-        clip_straight(m, here - ONE, here, here + ONE, dual, n)
-        mirror(m, dual, n)
-        clip_straight(m, row_at(1, z, y - 1, depth, height, stride), here, below, dual + step, n)
-        clip_straight(m, row_at(1, z - 1, y, depth, height, stride), here, deeper, dual + step * U(2), n)
-        clip_mixed(m, here, here + ONE, below, below + ONE, dual + step * U(3), n)
-        clip_mixed(m, here, here + ONE, deeper, deeper + ONE, dual + step * U(4), n)
-        clip_mixed(m, here, below, deeper, both, dual + step * U(5), n)
-        _clip_identity(m, here, dual + step * U(6), n)
+        _duals_row(
+            m, row_at(1, z, y - 1, depth, height, stride), row_at(1, z, y, depth, height, stride),
+            row_at(1, z, y + 1, depth, height, stride), row_at(1, z - 1, y, depth, height, stride),
+            row_at(1, z + 1, y, depth, height, stride), row_at(1, z + 1, y + 1, depth, height, stride),
+            row_at(3, z, y, depth, height, stride), step, n,
+        )  # fmt: skip
 
 
 @kernel
-def _back_straight(m, before, here, after, out, n, weight):
+def _back_plane(m, p, above, below, xy, out, step, n, w):
+    """As `_back_row` where there is one plane: terms of z vanish."""
+    wxx, wyy, wxy = w[0], w[1], w[3]
     for i in range(n):
-        m[out + i] += weight * (m[before + i] - TWO * m[here + i] + m[after + i])
+        total = wxx * (b_read(m, p + i - ONE) - TWO * b_read(m, p + i) + b_read(m, p + i + ONE))
+        total += wyy * (b_read(m, above + i) - TWO * b_read(m, p + step + i) + b_read(m, below + i))
+        o = p + step * U(3) + i
+        total += wxy * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xy + i) - b_read(m, xy + i - ONE)))
+        b_put(m, out + i, total)
 
 
 @kernel
-def back_mixed(m, here, one, other, both, out, n, weight):
-    """Add the transpose of a forward–forward difference, on one row."""
+def _back_row(m, p, above, below, before, deeper, xy, xz, yz1, yz2, yz3, out, step, n, w):
+    """Set the row `out` to Σ w Dᵀp: `p` is the row of xx, the others are rows of the term that they serve."""
+    wxx, wyy, wzz, wxy, wxz, wyz = w[0], w[1], w[2], w[3], w[4], w[5]
     for i in range(n):
-        m[out + i] += weight * ((m[here + i] - m[one + i]) - (m[other + i] - m[both + i]))
+        total = wxx * (b_read(m, p + i - ONE) - TWO * b_read(m, p + i) + b_read(m, p + i + ONE))
+        total += wyy * (b_read(m, above + i) - TWO * b_read(m, p + step + i) + b_read(m, below + i))
+        total += wzz * (b_read(m, before + i) - TWO * b_read(m, p + step * U(2) + i) + b_read(m, deeper + i))
+        o = p + step * U(3) + i
+        total += wxy * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xy + i) - b_read(m, xy + i - ONE)))
+        o = p + step * U(4) + i
+        total += wxz * ((b_read(m, o) - b_read(m, o - ONE)) - (b_read(m, xz + i) - b_read(m, xz + i - ONE)))
+        o = p + step * U(5) + i
+        total += wyz * ((b_read(m, o) - b_read(m, yz1 + i)) - (b_read(m, yz2 + i) - b_read(m, yz3 + i)))
+        b_put(m, out + i, total)
 
 
 @kernel
 def back_project(m, field, out, depth, height, stride, width, z, y, weights, nothing):
-    """Add Σ w Dᵀp of the six second differences that start at `field` to the row `out`.
+    """Set the row `out` to Σ w Dᵀp of the six second differences that start at `field`.
 
     `weights` in the order xx yy zz xy xz yz; `nothing` is a row of zeros: mixed terms vanish beyond the first row.
     """
-    n = U(width)
-    here = row_at(field, z, y, depth, height, stride)
-    _back_straight(m, here - ONE, here, here + ONE, out, n, weights[0])
-    here = row_at(field + 1, z, y, depth, height, stride)
-    before = row_at(field + 1, z, y - 1, depth, height, stride)
-    _back_straight(m, before, here, row_at(field + 1, z, y + 1, depth, height, stride), out, n, weights[1])
-    here = row_at(field + 3, z, y, depth, height, stride)
-    before = row_at(field + 3, z, y - 1, depth, height, stride) if y > 0 else nothing
-    back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[3])
-    if depth > 1:
-        here = row_at(field + 2, z, y, depth, height, stride)
-        before = row_at(field + 2, z - 1, y, depth, height, stride)
-        _back_straight(m, before, here, row_at(field + 2, z + 1, y, depth, height, stride), out, n, weights[2])
-        here = row_at(field + 4, z, y, depth, height, stride)
-        before = row_at(field + 4, z - 1, y, depth, height, stride) if z > 0 else nothing
-        back_mixed(m, here, here - ONE, before, before - ONE, out, n, weights[4])
-        here = row_at(field + 5, z, y, depth, height, stride)
-        above = row_at(field + 5, z, y - 1, depth, height, stride) if y > 0 else nothing
-        before = row_at(field + 5, z - 1, y, depth, height, stride) if z > 0 else nothing
-        both = row_at(field + 5, z - 1, y - 1, depth, height, stride) if z > 0 and y > 0 else nothing
-        back_mixed(m, here, above, before, both, out, n, weights[5])
+    n, step = U(width), U(depth * height) * U(stride)
+    p, yy, zz, xz, yz = row_at(field, z, y, depth, height, stride), field + 1, field + 2, field + 4, field + 5
+    above = row_at(yy, z, y - 1, depth, height, stride)
+    below = row_at(yy, z, y + 1, depth, height, stride)
+    xy = row_at(field + 3, z, y - 1, depth, height, stride) if y > 0 else nothing
+    if depth == 1:
+        _back_plane(m, p, above, below, xy, out, step, n, weights)
+        return
+    _back_row(
+        m, p, above, below, row_at(zz, z - 1, y, depth, height, stride), row_at(zz, z + 1, y, depth, height, stride),
+        xy, row_at(xz, z - 1, y, depth, height, stride) if z > 0 else nothing,
+        row_at(yz, z, y - 1, depth, height, stride) if y > 0 else nothing,
+        row_at(yz, z - 1, y, depth, height, stride) if z > 0 else nothing,
+        row_at(yz, z - 1, y - 1, depth, height, stride) if z > 0 and y > 0 else nothing,
+        out, step, n, weights,
+    )  # fmt: skip
 
 
 @kernel
@@ -133,7 +147,6 @@ def residual(m, depth, height, stride, width, first, last, weights, keep, s):
     for row in range(first, last):
         z, y = row // height, row % height
         out = row_at(10, z, y, depth, height, stride)
-        m[out : out + n] = np.float32(0)
         back_project(m, 3, out, depth, height, stride, width, z, y, weights, nothing)
         finish_residual(
             m, row_at(0, z, y, depth, height, stride), row_at(1, z, y, depth, height, stride),

@@ -63,7 +63,7 @@ def untouched(plane: Float32Array) -> Deconvolved:
 def deconvolver(recipe: Recipe, spread: Spread, factor: int, late: int) -> Deconvolver:
     """Return the second stage of a channel; the result is `factor` times finer than the input, `late` than the data."""
     if spread.psf is not None:
-        return Deconvolver(recipe, spread.psf, late)
+        return Deconvolver(recipe, spread.psf, late, must_fit=spread.kind == "given")
     return Deconvolver(recipe, [width * factor for width in spread.fwhm_yx_px], late)
 
 
@@ -82,9 +82,13 @@ class Deconvolver:
         On the grid of the result: sampled, or the widths (FWHM) in pixels of a Gaussian, one per axis such as (y, x).
     factor : int
         How many times finer than the data the result is, in y and x.
+    must_fit : bool
+        Refuse a sampled PSF that is larger than the image; one that is computed may well be, and its light beyond the
+        field is then known to be lost.
     """
 
-    def __init__(self, recipe: Recipe, psf: Psf | Sequence[float], factor: int = 1) -> None:
+    def __init__(self, recipe: Recipe, psf: Psf | Sequence[float], factor: int = 1, *, must_fit: bool = True) -> None:
+        self.must_fit = must_fit
         self.method = recipe.deconvolution
         self.iterations = int(recipe.deconvolution_iterations)
         self.factor = factor
@@ -150,7 +154,7 @@ class Deconvolver:
             return self._terms[key]
 
     def _imaging(self, engine: Engine, shape: tuple[int, ...]) -> Imaging:
-        if not isinstance(self.psf, tuple):
+        if self.must_fit and not isinstance(self.psf, tuple):
             check_size(self.psf, shape, self.factor)
         if not self.mirror:
             return engine.imaging(self.psf, shape, self.factor)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from ..errors import RecipeError
 from ..image import Image
 from ..optics.make import make_psf
@@ -141,19 +139,7 @@ def _given(image: Image, recipe: Recipe, given: Any, spacing_um: Spacing | None)
 def _computed(image: Image, recipe: Recipe, channel: int | None, ndim: int) -> Spread:
     scope = microscope_of(image, channel or 0, source="flag", **image.meta.get("optics", {}))
     psf = make_psf(scope, _fine(image, recipe.upsample), ndim=ndim)
-    sizes = [image.sizes[a] * (recipe.upsample if a != "Z" else 1) for a in "ZYX"[-ndim:]]
-    return _sampled(image, recipe, _within(psf, sizes), "flag" if image.meta.get("optics_told") else "file", "optics")
-
-
-def _within(psf: Psf, sizes: list[int]) -> Psf:
-    """Cut a computed PSF to the size of the image."""
-    most = [min(n, m - 1 + m % 2) for n, m in zip(psf.data.shape, sizes, strict=True)]
-    if most == list(psf.data.shape):
-        return psf
-    part = psf.data[tuple(slice((n - m) // 2, (n + m) // 2) for n, m in zip(psf.data.shape, most, strict=True))]
-    lost = 100 * (1 - float(part.sum(dtype=np.float64)))
-    note = f"the PSF was cut to the size of the image; {lost:.2g} % of its light lay outside"
-    return psf.replace(data=part, notes=(*psf.notes, note))
+    return _sampled(image, recipe, psf, "flag" if image.meta.get("optics_told") else "file", "optics")
 
 
 def _sampled(image: Image, recipe: Recipe, psf: Psf, source: Source, kind: Kind) -> Spread:

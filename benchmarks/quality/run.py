@@ -41,6 +41,9 @@ PUBLISHED = ss.Recipe(
     background="weak-high-light", fidelity=150, sparsity=10, sparse_iterations=100, deconvolution_iterations=7
 )
 PUBLISHED_PLAIN = PUBLISHED.replace(background="none")
+MILD = (0.4, 0.1)
+"""Haze up to which tables of their own are printed. With 0 and 10 % of the peak the published defaults lose about 6 dB,
+as near as these scenes come to the 4.7 dB of the measurements that the bars were set by."""
 FINE = 0.25
 """Where not even the oracle agrees better than this (smooth blobs), there is nothing fine to agree with: no share."""
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -242,6 +245,10 @@ def main() -> None:
     which = "held-out" if arguments.held_out else "development"
     print(f"{len(made)} {which} scenes, command `python benchmarks/quality/run.py {shlex.join(sys.argv[1:])}`\n")
     print("\n".join(overall(found, methods)) + "\n")
+    for most in MILD:
+        part = [(s, r) for s, r in found if s.haze <= most]
+        if part:
+            print(f"haze of at most {100 * most:g} % of the peak:\n\n" + "\n".join(overall(part, methods)) + "\n")
     print("\n".join(groups(found, methods)))
     if arguments.detail:
         print("\n" + "\n".join(detail(found, methods)))

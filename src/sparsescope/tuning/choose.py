@@ -37,6 +37,14 @@ GENTLE = "smooth-wide"
 
 STEEP = math.sqrt(10.0)
 
+NOTHING = (
+    "nothing stands out from background and noise: held-out pixels are predicted as well without any structure, so the "
+    "most cautious settings were taken and what the result shows may be noise"
+)
+
+FEW, BRIGHT = 100, 0.1
+"""Pixels brighter than a tenth of the maximum that are so few that chance decides."""
+
 
 def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     """Choose what the request leaves open.
@@ -79,7 +87,12 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
             f"the noise is correlated over {radius} pixel{'s' if radius > 1 else ''} (averaged, interpolated or "
             "reconstructed frames): blocks of pixels were held out, and only a gentle background is taken away"
         )
-    fidelity, sparsity, _, count = _by_intent(search, request.intent)
+    empty = not search.stands_out()
+    if empty:
+        notes.append(NOTHING)
+    elif (count := _filled(search.bench)) < FEW:
+        notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
+    fidelity, sparsity, _, count = _by_intent(search, "cautious" if empty else request.intent)
     values: dict[str, float | int | str] = {
         "background": search.background,
         "fidelity": fidelity,
@@ -97,6 +110,11 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
             notes.append("time points are solved one by one: tying them along t predicts no better beyond doubt")
     values |= dict(request.fixed)
     return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes))
+
+
+def _filled(bench: Bench) -> int:
+    """Count the pixels that structures fill, those above a tenth of the maximum."""
+    return int(np.count_nonzero((bench.data - bench.behind)[bench.scored] > BRIGHT * bench.scale))
 
 
 def _bench(

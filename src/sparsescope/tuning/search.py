@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..engines import Engine
 from .choice import Point
-from .holdout import Holdout, exclusive
+from .holdout import Holdout, errors, exclusive
 from .trial import Bench, Setting
 
 Key = tuple[float, float, float, int]
@@ -24,6 +24,9 @@ lands as near the best."""
 
 DOUBT = 3.0
 """Standard errors within which the intents take a setting to predict as well as the best."""
+
+PEAK = 8.0
+"""Height of the brightest place, in standard deviations of the smoothed plane, that no noise reaches."""
 
 
 @dataclass
@@ -62,10 +65,10 @@ class Search:
         results = [self.bench.try_out(setting, holdouts, engine) for holdouts in self.holdouts]
         for j, count in enumerate(setting.iterations):
             key = (setting.fidelity, setting.sparsity, setting.continuity, count)
-            errors = np.concatenate([result[j].errors for result in results])
+            wrong = np.concatenate([result[j].errors for result in results])
             noise = self._variance([result[j].values for result in results])
             with self.lock:
-                self.found[key], self.noise[key] = errors, noise
+                self.found[key], self.noise[key] = wrong, noise
 
     def _variance(self, values: list[npt.NDArray[np.float32]]) -> float:
         if len(values) < 2:
@@ -87,14 +90,25 @@ class Search:
         """Return the settings whose score exceeds the least by at most `DOUBT` standard errors of the difference."""
         best = self.best()
         noise = {key: UNSTEADY * (self.noise[key] - self.noise[best]) for key in self.found}
-        return [key for key, errors in self.found.items() if as_good(errors + noise[key], self.found[best])]
+        return [key for key, wrong in self.found.items() if as_good(wrong + noise[key], self.found[best])]
+
+    def stands_out(self) -> bool:
+        """Whether the best setting predicts better than the background alone, or a peak is beyond noise."""
+        if self.bench.peak() > PEAK:
+            return True
+        bench, alone = self.bench, []
+        for holdouts in self.holdouts:
+            for i in range(len(bench.data))[bench.scored]:
+                at = holdouts[i].centres
+                alone.append(errors(bench.behind[i][at], bench.data[i][at], bench.weight[i][at]))
+        return not as_good(np.concatenate(alone), self.found[self.best()])
 
     def points(self) -> list[Point]:
         """Every trial, for the record."""
         return [Point(self.background, *key, self.score(key)) for key in sorted(self.found)]
 
 
-def as_good(errors: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:
+def as_good(wrong: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:
     """Whether errors exceed the least ones by at most `DOUBT` standard errors of the difference, pixel by pixel."""
-    excess = errors - least
+    excess = wrong - least
     return bool(excess.mean() <= DOUBT * excess.std() / math.sqrt(excess.size))

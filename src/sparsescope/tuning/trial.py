@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ..engines import Engine, HessianTerms
 from ..solvers.data_term import DataTerm
@@ -93,6 +94,12 @@ class Bench:
         return [
             Trial(np.concatenate([p.errors for p in parts]), np.stack([p.values for p in parts])) for parts in found
         ]
+
+    def peak(self) -> float:
+        """Height of the brightest place above the background, in robust standard deviations, after some smoothing."""
+        net = ndimage.gaussian_filter((self.data - self.behind)[self.scored], (0.0, 1.0, 1.0))
+        net -= np.median(net)
+        return float(net.max() / max(1.4826 * float(np.median(np.abs(net))), 1e-12 * self.scale))
 
     def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_], setting: Setting, engine: Engine) -> Floats:
         """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""

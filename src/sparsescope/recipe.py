@@ -86,7 +86,8 @@ class Recipe(BaseModel):
     background: Annotated[
         Auto | Background,
         Field(
-            description="Low-frequency background to subtract: iterated wavelet low-pass, by strength and light level."
+            description="Background to subtract: a level, low percentiles in wide windows, a smooth field fitted "
+            "between the structures, or the published wavelet low-pass by strength and light level."
         ),
     ] = "auto"
     upsample: Annotated[

@@ -160,6 +160,16 @@ def test_an_nd2_recording_that_was_interrupted_is_refused_not_filled_with_zeros(
         io.read(path)
 
 
+def test_an_nd2_frame_that_reaches_behind_the_end_is_refused_not_filled_with_zeros(tmp_path: Path) -> None:
+    path = files.nd2(tmp_path / "a.nd2", TZCYX, "TZ", channels=("a", "b"))
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"ImageDataSeq|3!") + len(b"ImageDataSeq|3!")
+    struct.pack_into("<Q", content, at, len(content) - 4200)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="frame 4 of 6 is not complete"):
+        io.read(path)
+
+
 def test_a_packed_nd2_frame_that_unpacks_to_less_is_damaged(tmp_path: Path) -> None:
     import zlib
 
@@ -272,6 +282,14 @@ def test_a_lif_image_larger_than_its_bytes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(few, many))
     with pytest.raises(InputError, match=r"needs more than the \d+ bytes|cut off"):
         io.read(path)
+
+
+def test_a_lif_image_does_not_reach_into_the_next_one(tmp_path: Path) -> None:
+    path = files.lif(tmp_path / "a.lif", {"one": ("TYX", TZCYX[:, 0, 0]), "two": ("ZYX", ZCYX[:, 0])})
+    few, many = ('NumberOfElements="2"'.encode("utf-16-le"), 'NumberOfElements="3"'.encode("utf-16-le"))
+    path.write_bytes(path.read_bytes().replace(few, many, 1))
+    with pytest.raises(InputError, match=r"image one of shape \(3, 20, 31\) needs more than the 2480 bytes"):
+        io.read(path, series=1)
 
 
 def test_lif_metadata_with_entities_are_refused_before_they_are_parsed(tmp_path: Path) -> None:

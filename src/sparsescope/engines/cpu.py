@@ -163,9 +163,10 @@ class CpuEngine:
         if not isinstance(psf, np.ndarray):
             made = Separable(psf, fine, run, factor)
         else:
-            from .spectral import Deep, Flat
+            from .spectral import Planes, Spectral
 
-            made = Flat(psf, fine, run, self.threads) if psf.ndim == 2 else Deep(psf, fine, run)
+            one = Spectral(psf, fine[-psf.ndim :], run, factor)
+            made = one if psf.ndim == len(fine) else Planes(one, fine[0])
         return made if factor == 1 else Decimated(made, factor)
 
     def ready(self) -> bool:

@@ -226,6 +226,31 @@ def test_of_two_beads_that_differ_it_is_said():
     assert any("the two beads differ" in note for note in distil(beads(values)).psf.notes)
 
 
+def test_structures_that_are_not_alike_are_no_beads():
+    random = np.random.default_rng(2)
+    scene = np.full((300, 300), 30.0)
+    for y, x in grid((300, 300), 50):
+        for _ in range(4):
+            dy, dx, high, wide = *random.normal(0, 5, 2), *random.uniform(3, 7, 2)
+            scene += 3e4 * spot((300, 300), (y + dy, x + dx), (high, wide))
+    with pytest.raises(InputError, match=r"the \d+ spots found are not alike"):
+        distil(beads(camera(scene)))
+
+
+def test_a_real_cell_is_no_image_of_beads(shared_data: Path):
+    with pytest.raises(InputError, match="not alike"):
+        distil(read(shared_data / "lattice_lightsheet" / "im_raw.tif", axes="ZYX"))
+
+
+def test_what_a_wide_field_psf_lacks_is_said():
+    shape = (40, 130, 130)
+    image = beads(camera(field(shape, grid(shape, 42), (6.0, 4.0, 3.5), 1e5)))
+    told = distil(image.replace(meta={"modality": "WideField"})).psf.notes
+    assert any("of a wide-field PSF each plane holds the same light" in note for note in told)
+    for meta in ({}, {"modality": "LaserScanningConfocalMicroscopy"}):
+        assert not any("wide-field" in note for note in distil(image.replace(meta=meta)).psf.notes)
+
+
 def test_scale_and_type_of_the_numbers_do_not_matter_and_the_input_is_left_alone():
     values = base().astype(np.uint16)
     before = values.copy()

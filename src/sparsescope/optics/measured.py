@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, RecipeError
 from ..image import Image
+from .kinds import WIDEFIELD, kind_of
 from .measured_average import Average, average
 from .measured_find import DETECTED, Bead, Found, find_beads, widths_px
 from .measured_shape import LARGEST_BEAD, ball_widening, cropped, denoised, support, symmetrised, without_ball
@@ -34,6 +35,8 @@ MOST: Final = 200
 """Beads that are averaged at most …"""
 MOST_VOXELS: Final = 2**24
 """… and voxels of all their windows together, but always ten beads: this bounds the memory."""
+UNLIKE: Final = 0.03
+"""What the correlation of beads with their mean may lack, noise apart, in the median."""
 DIFFERENT: Final = 0.98
 """Correlation of two beads with their mean below which it is said that they differ."""
 SHORT: Final = 2.0
@@ -138,7 +141,8 @@ def distil(
     _refuse_unusable(found)
     found = _enough(found)
     mean = average(volume, found.usable, found.fwhm_px, found.radius_px)
-    return _finished(mean, found, spacing, bead_diameter_um, symmetric=symmetric)
+    made = _finished(mean, found, spacing, bead_diameter_um, symmetric=symmetric)
+    return replace(made, psf=_with_haze_note(made.psf, image))
 
 
 def _enough(found: Found) -> Found:
@@ -152,6 +156,20 @@ def _enough(found: Found) -> Found:
     kept = {bead.position_px for bead in sorted(usable, key=lambda bead: abs(math.log(bead.peak / middle)))[:most]}
     beads = tuple(bead if bead.position_px in kept else bead.rejected("more than needed") for bead in found.beads)
     return replace(found, beads=beads)
+
+
+def _with_haze_note(psf: Psf, image: Image) -> Psf:
+    """Say what a wide-field PSF lacks: each of its planes has the same light, the outer ones far from the axis."""
+    mode = str(image.meta.get("modality") or "")
+    if psf.ndim < 3 or not mode or kind_of(mode) != WIDEFIELD:
+        return psf
+    light = psf.data.sum((1, 2), dtype=np.float64)
+    part = float(min(light[0], light[-1]) / light[len(light) // 2])
+    note = (
+        "of a wide-field PSF each plane holds the same light, of this one the outermost "
+        f"{100 * part:.2g} % of the middle one's: what is spread beyond the window counts as background"
+    )
+    return psf.replace(notes=(*psf.notes, note))
 
 
 def _refuse_unusable(found: Found) -> None:
@@ -226,6 +244,12 @@ def _refuse_poor(mean: Average, widths: Sequence[float], axes: str, spacing: Map
                 f"{NARROWEST_PX:g} are needed. Take the beads with {finer}; if these spots are single hot pixels, "
                 "there are no beads in the image"
             )
+    if len(mean.used) > 2 and mean.unlike > UNLIKE:
+        raise InputError(
+            f"the {len(mean.used)} spots found are not alike (correlation with their mean "
+            f"{min(mean.correlations):.2g} to {max(mean.correlations):.2g}): this is no image of beads, or the PSF changes over it. Give an image of "
+            "small fluorescent beads, or a part of it in which they look alike"
+        )
     if mean.noise > 0 and 1 / mean.noise < LEAST_PEAK:
         raise InputError(
             f"the PSF is too noisy: the mean of {len(mean.used)} beads is {1 / mean.noise:.3g} times the noise high, "

@@ -43,6 +43,8 @@ class Average:
         Of each bead that went in with the mean, after a slight smoothing.
     background : float
         Median of the local backgrounds, in the image's unit.
+    unlike : float
+        What these correlations lack to 1, noise apart, in the median.
     """
 
     values: Doubles
@@ -50,6 +52,7 @@ class Average:
     beads: tuple[Bead, ...]
     correlations: tuple[float, ...]
     background: float
+    unlike: float
 
     @property
     def used(self) -> tuple[Bead, ...]:
@@ -112,13 +115,16 @@ def average(
     mean = _shifted(fft.fftn(mean), centroid_px(mean, fwhm_px))
     values = mean[tuple(slice(MARGIN, -MARGIN) for _ in radius_px)]
     noise = background(values).noise
-    final = [_correlation(_shifted(spectra[i], shifts[i]), mean, fwhm_px) for i in good]
+    centred = {i: _shifted(spectra[i], shifts[i]) for i in good}
+    final = [_correlation(one, mean, fwhm_px) for one in centred.values()]
+    lacking = _lack(centred, mean, {i: grounds[i].noise for i in good}, fwhm_px)
     return Average(
         values / values.max(),
         noise / float(values.max()),
         tuple(judged),
         tuple(final),
         float(np.median([ground.level.mean() for ground in grounds])),
+        float(np.median(list(lacking.values()))),
     )
 
 

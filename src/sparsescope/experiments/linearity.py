@@ -150,6 +150,6 @@ def _figure(
             *(Line(expected.ravel(), changes[n].ravel(), n, "points") for n in METHODS),
             Line([0, top], [0, top], "1 : 1", "dashed"),
         ),
-        "ΔF/F against the truth", "true", "measured",
+        "ΔF/F against the truth", "true", "measured", y_limits=(-0.5, 3 * top),
     )  # fmt: skip
     return Figure((tuple(pictures), (*plots, scatter)), "", (1.0, 0.95), cell_in=2.9)

@@ -185,8 +185,8 @@ def _findings(
         + ", ".join(f"{one.name} {one.error:.0e}" for one in arrived) + "."
         + (" The others were still on their way: " + ", ".join(f"{o.name} {o.error:.1e}" for o in others) + "."
            if others else ""),
-        ("Which way they take does not matter: without noise one solution only is left, and a small misfit is a small "
-        "error."),
+        ("Which way they take does not matter: without noise one solution only is left, and a small misfit is a "
+        "small error."),
         (f"What differs is the cost: {cheapest.used:,} applications of A by {cheapest.name}, {dearest.used:,} by "
         f"{dearest.name}."),
     )  # fmt: skip

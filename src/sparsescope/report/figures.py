@@ -33,8 +33,9 @@ def png(figure: Figure) -> bytes:
 
     down, across = len(figure.rows), max(len(row) for row in figure.rows)
     heights = figure.heights or (1.0,) * down
-    inches = (figure.cell_in * across + 0.3, figure.cell_in * sum(heights) + 0.35 * down + 0.3)
+    inches = (figure.cell_in * across + 0.3, figure.cell_in * sum(heights) + 0.45 * down + 0.3)
     drawing = Drawing(figsize=inches, facecolor="white", layout="constrained")
+    drawing.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr,call-arg]  # room for titles of two lines
     FigureCanvasAgg(drawing)
     strips = drawing.subfigures(down, 1, height_ratios=heights, squeeze=False)[:, 0]
     for i, row in enumerate(figure.rows):
@@ -115,7 +116,7 @@ def _plot(axes: Axes, panel: Plot) -> None:
     axes.set_title(panel.title, fontsize=9)
     axes.set_xlabel(panel.x_label, fontsize=8)
     axes.set_ylabel(panel.y_label, fontsize=8)
-    axes.tick_params(labelsize=7)
+    axes.tick_params(which="both", labelsize=7)
     axes.grid(visible=True, color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     if any(line.label for line in panel.lines):

@@ -246,9 +246,9 @@ def _refuse_poor(mean: Average, widths: Sequence[float], axes: str, spacing: Map
             )
     if len(mean.used) > 2 and mean.unlike > UNLIKE:
         raise InputError(
-            f"the {len(mean.used)} spots found are not alike (correlation with their mean "
-            f"{min(mean.correlations):.2g} to {max(mean.correlations):.2g}): this is no image of beads, or the PSF changes over it. Give an image of "
-            "small fluorescent beads, or a part of it in which they look alike"
+            f"the {len(mean.used)} spots found are not alike (correlation with their mean {min(mean.correlations):.2g} "
+            f"to {max(mean.correlations):.2g}): this is no image of beads, or the PSF changes over it. Give an image "
+            "of small fluorescent beads, or a part of it in which they look alike"
         )
     if mean.noise > 0 and 1 / mean.noise < LEAST_PEAK:
         raise InputError(

@@ -13,7 +13,7 @@ from ..optics.measured_otf import LEVEL, otf_end, otf_line, otf_plane
 from ..optics.measured_volume import AXES
 from ..optics.psf import Psf
 from ..optics.width import fwhm_px
-from .picture import blank
+from .picture import blank, round_length
 
 GAMMA: Final = 0.5
 """Planes show the square root of the values, which makes tails of 1 % as bright as a tenth."""
@@ -95,7 +95,10 @@ def _plane(axes: Any, psf: Psf, names: str) -> None:
     axes.set_title(f"{names[1]}{names[0]}, square root of the values", fontsize=9)
     axes.set_xlabel(f"{names[1]} ({unit})")
     axes.set_ylabel(f"{names[0]} ({unit})")
-    axes.locator_params(axis="x", nbins=3 if reach[1] < 0.5 * reach[0] else 6)
+    if reach[1] < 0.5 * reach[0]:
+        tick = round_length(reach[1])
+        axes.set_xticks([-tick, tick])
+        axes.tick_params(axis="x", labelsize=8)
 
 
 def _profiles(axes: Any, psf: Psf, names: str) -> None:

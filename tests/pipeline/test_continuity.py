@@ -124,7 +124,7 @@ SEAMS = {
     "default": (settings(continuity_t=0.5, deconvolution="none"), 1e-4),
     "weak along z": (settings(continuity=0.05, continuity_t=1.0, background="none", deconvolution="none"), 1e-4),
     "strong along t": (settings(fidelity=20, sparsity=1, continuity=1, continuity_t=1, deconvolution="none"), 1e-3),
-    "certified": (settings(continuity_t=0.5, tolerance=2e-4, deconvolution="none"), 3e-3),
+    "certified": (settings(continuity_t=0.5, tolerance=5e-4, deconvolution="none"), 5e-3),
 }
 
 

@@ -1,4 +1,4 @@
-"""Figures of findings: every kind of panel is drawn, nothing of the data is changed, the same figure is the same file."""
+"""Figures of findings: every kind of panel is drawn, the data are kept, the same figure is the same file."""
 
 from __future__ import annotations
 

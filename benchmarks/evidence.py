@@ -228,59 +228,59 @@ def _table(found: dict[tuple[str, float], list[float]]) -> None:
         print(f"  {name:30s} all {np.mean(every):.3f}, {np.median(every):.3f} ({len(every)})   " + "   ".join(columns))
 
 
-def real_pairs(scene_kind: str, light: float, fwhm_px: float, seed: int) -> tuple[float | None, float | None]:
+def real_pairs(kind: str, light: float, fwhm_px: float, seed: int) -> tuple[float | None, float | None]:
     """Return the separation of half recovery as injected, and as measured on pairs that are really in the sample.
 
-    Pairs stand on dark ground in frames of their own, drawn on the fine grid through the true PSF, in the light, the
-    background and with the recipe of the scene; the injection sees the scene without them.
+    The pairs stand on and near the scene's structures, drawn on the fine grid through the true PSF, with photons of
+    their own in every frame. What shows of them is the reconstruction with them less the mean of four reconstructions
+    of the scene without them, each of other photons. Injection sees one frame, without the pairs.
     """
-    scene = scenes.scene(scene_kind, light, fwhm_px, seed)
+    scene = scenes.scene(kind, light, fwhm_px, seed)
     image, result = image_of(scene), run(scene)
     evidence = gather(image, result, "full")
     values = {**given(result), "resolution_um": fwhm_px}
-    behind = result.background
-    light_counts = scene.image - (0 if behind is None else np.asarray(behind.data))
-    pairs, recovered = [], []
-    top = float(light_counts.max())
+    behind = 0 if result.background is None else np.asarray(result.background.data)
+    top = float((scene.image - behind).max())
+    rng = np.random.default_rng([seed, 79])
+
+    def reconstruct(seen: Array) -> Array:
+        electrons = rng.poisson(seen + scene.background) + rng.normal(0, scenes.READ_NOISE, seen.shape)
+        frame = np.clip(np.rint(electrons / scene.gain + scene.offset), 0, 65535).astype(np.uint16)
+        after = ss.deconvolve(image.replace(data=frame), ss.Recipe(**values), scale=top)
+        return np.asarray(after.image.data)
+
+    without = np.mean([reconstruct(scene.signal) for _ in range(4)], axis=0)
+    pairs: list[injection.Pair] = []
+    found: list[bool] = []
+    sigma = np.sqrt(np.median(scene.background) + scenes.READ_NOISE**2)
     for i, distance in enumerate(injection.separations_px(fwhm_px) * 2):
-        made, frame = _frame_with_pairs(scene, distance, seed * 100 + i)
-        after = ss.deconvolve(image_of(scene).replace(data=frame), ss.Recipe(**values), scale=top)
-        found = np.asarray(after.image.data)
-        for pair in made:
-            pairs.append(pair)
-            recovered.append(injection.resolved(found, pair, fwhm_px))
-    measured = injection.half_recovered(injection.Recovery(tuple(pairs), np.array(recovered)))
+        places = injection.sites(scene.signal, fwhm_px, 3 * sigma / (1.5 * fwhm_px), seed * 100 + i)
+        made = [injection.Pair(y, x, rng.uniform(0, np.pi), distance, level) for y, x, level in places]
+        after = reconstruct(scene.signal + _through_the_microscope(scene, made))
+        pairs += made
+        found += [injection.resolved(after - without, pair, fwhm_px) for pair in made]
+    if not pairs:
+        return evidence.number("separation_px"), None
+    measured = injection.half_recovered(injection.Recovery(tuple(pairs), np.array(found)))
     return evidence.number("separation_px"), measured.separation_px
 
 
-def _frame_with_pairs(scene: scenes.Scene, distance: float, seed: int) -> tuple[list[injection.Pair], Array]:
-    """The scene's structures dimmed away, line pairs as bright as they were in their place; new photons."""
-    rng = np.random.default_rng(seed)
-    level = float(np.median(scene.signal[scene.signal > 0.15 * np.percentile(scene.signal, 99.5)]))
-    pitch = injection.SPACING_FWHM * scene.fwhm_px
+def _through_the_microscope(scene: scenes.Scene, pairs: list[injection.Pair]) -> Array:
+    """Photons of line pairs, drawn finely and blurred by the scene's own PSF; as bright as injected ones."""
     canvas = np.zeros((scenes.GRID, scenes.GRID))
-    pairs = []
     length = injection.LENGTH_FWHM * scene.fwhm_px
-    for y in np.arange(pitch / 2, scenes.SIDE - pitch / 2, pitch):
-        for x in np.arange(pitch / 2, scenes.SIDE - pitch / 2, pitch):
-            at, angle = np.array([y, x]) + rng.uniform(-1, 1, 2), rng.uniform(0, np.pi)
-            pairs.append(injection.Pair(at[0], at[1], angle, distance, level))
-            along = np.arange(-length / 2, length / 2, 0.5 / scenes.FINE)
-            for side in (-0.5, 0.5):
-                ys = at[0] + along * np.sin(angle) + side * distance * np.cos(angle)
-                xs = at[1] + along * np.cos(angle) - side * distance * np.sin(angle)
-                scenes.splat(canvas, ys + 0.5 - 0.5 / scenes.FINE, xs + 0.5 - 0.5 / scenes.FINE, 1.0)
+    along = np.arange(-length / 2, length / 2, 0.5 / scenes.FINE)
+    for pair in pairs:
+        _, light = injection.blurred_pair(scene.image.shape, pair, scene.fwhm_px)
+        weight = float(light.sum()) / (2 * along.size)
+        for side in (-0.5, 0.5):
+            ys = pair.y + along * np.sin(pair.angle) + side * pair.separation_px * np.cos(pair.angle)
+            xs = pair.x + along * np.cos(pair.angle) - side * pair.separation_px * np.sin(pair.angle)
+            shift = 0.5 - 0.5 / scenes.FINE  # the middle of pixel 0 lies at 0 for pairs, at 0.5 for splat
+            scenes.splat(canvas, ys + shift, xs + shift, weight)
     through = scenes.transfer(scene.psf, scene.fwhm_px)
     seen = scenes.binned(scenes.fft.irfft2(scenes.fft.rfft2(canvas) * through, s=canvas.shape))
-    seen = np.maximum(seen[scenes.MARGIN : -scenes.MARGIN, scenes.MARGIN : -scenes.MARGIN], 0)
-    alone = np.zeros_like(seen)
-    for pair in pairs:
-        window, shape = injection.blurred_pair(alone.shape, pair, scene.fwhm_px)
-        alone[window] += shape
-    seen *= alone.sum() / seen.sum()  # as bright as injected pairs of that level
-    electrons = rng.poisson(seen + scene.background) + rng.normal(0, scenes.READ_NOISE, seen.shape)
-    frame = np.clip(np.rint(electrons / scene.gain + scene.offset), 0, 65535).astype(np.uint16)
-    return pairs, frame
+    return np.maximum(seen[scenes.MARGIN : -scenes.MARGIN, scenes.MARGIN : -scenes.MARGIN], 0)
 
 
 def separations(seeds: tuple[int, ...]) -> None:

@@ -34,7 +34,7 @@ def test_independent_noise_has_nothing_in_common(seed: int) -> None:
     rng = np.random.default_rng(seed)
     curve = frc(rng.normal(size=(160, 160)), rng.normal(size=(160, 160)))
     assert abs(curve.correlation[5:].mean()) < 0.02
-    assert crossing(curve).resolution_px is None or crossing(curve).resolution_px > 10
+    assert crossing(curve).resolution_px is None or crossing(curve).resolution_px > 15
 
 
 @pytest.mark.parametrize("threshold", ["1/7", "half-bit"])

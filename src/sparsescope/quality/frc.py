@@ -18,6 +18,8 @@ SMOOTHED_RINGS: Final = 3
 """Rings that are averaged before a crossing is looked for."""
 HANN: Final = 1.9
 """The Hann window correlates neighbours, so that a ring holds so many times fewer independent frequencies (35/18)."""
+LEAST_SIGMAS: Final = 5.0
+"""Mean correlation below the crossing, in standard errors of independent images: less is chance."""
 SMOOTHED_ERROR: Final = 0.73
 """Error of the mean of three rings in units of one ring's, as the window correlates them by 4/9."""
 
@@ -63,7 +65,7 @@ class Crossing:
     Attributes
     ----------
     resolution_px : float or None
-        1 / frequency of the crossing; None where the images have nothing in common.
+        1 / frequency of the crossing; None where the images have nothing in common beyond chance.
     low_px, high_px : float or None
         The same for the curve raised and lowered by its standard error.
     at_limit : bool
@@ -160,6 +162,12 @@ def crossing(curve: Frc, threshold: Threshold = "1/7") -> Crossing:
     error = SMOOTHED_ERROR * curve.error
     level = curve.threshold(threshold)
     at, best, worst = (_falls(curve.frequency, smooth + shift * error, level) for shift in (0, 1, -1))
+
+    if at is not None:
+        below = (curve.frequency > 0) & (curve.frequency < at)
+        total = float((curve.count * curve.correlation)[below].sum())
+        if total < LEAST_SIGMAS * np.sqrt(HANN * max(float(curve.count[below].sum()), 1.0)):
+            at = best = worst = None
 
     def period(frequency: float | None) -> float | None:
         return None if not frequency else 1 / frequency

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from sparsescope import io
 from sparsescope.errors import InputError, OutputError
 from sparsescope.image import Channel, Image, as_image
-from sparsescope.io import zarr_read, zarr_write
+from sparsescope.io import zarr_read, zarr_store, zarr_write
 
 RNG = np.random.default_rng(5)
 DATA = RNG.integers(0, 4000, (2, 2, 3, 40, 53)).astype("uint16")
@@ -140,6 +141,8 @@ def test_halving_keeps_the_mean_and_the_range(rows: int, columns: int, dtype: st
     assert plane.min() <= half.min() <= half.max() <= plane.max()
     odd = zarr_write.halved(plane[: 2 * rows - 1])
     assert np.array_equal(odd[: rows - 1], half[: rows - 1])
+    alone = plane[2 * rows - 2].reshape(-1, 2).mean(axis=1)
+    assert np.array_equal(odd[-1], np.rint(alone) if plane.dtype.kind in "iu" else alone)
 
 
 def test_it_is_read_by_an_independent_parser_of_the_specification(tmp_path: Path) -> None:
@@ -304,6 +307,20 @@ def test_a_sharded_store_is_read_and_its_links_do_not_leave_it(tmp_path: Path) -
     shard.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="outside its folder"):
         io.read(path)
+
+
+def test_no_way_to_ask_for_bytes_leaves_the_folder(tmp_path: Path) -> None:
+    io.write(tmp_path / "a.zarr", IMAGE)
+    store = zarr_store._confined()(tmp_path / "a.zarr", read_only=True)
+    prototype = zarr.core.buffer.default_buffer_prototype()
+    for ask in (store.get("../b", prototype), store.get_partial_values(prototype, [("../b", None)])):
+        with pytest.raises(InputError, match="outside its folder"):
+            asyncio.run(ask)
+
+
+def test_an_image_of_zeros_has_all_its_chunks(tmp_path: Path) -> None:
+    io.write(tmp_path / "a.zarr", as_image(np.zeros((3, 8, 9), "uint16"), "TYX"))
+    assert io.read(tmp_path / "a.zarr").meta["notes"] == ()
 
 
 def test_missing_chunks_are_said(tmp_path: Path) -> None:

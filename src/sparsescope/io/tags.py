@@ -108,6 +108,11 @@ def lsm(meta: Mapping[str, Any]) -> Facts:
                 f"refractive index {IMMERSION_INDEX[medium]} assumed for {medium} immersion ({objective})"
             )
     facts.channels = _lsm_channels(meta)
+    tracks = [track for track in scan.get("Tracks") or () if isinstance(track, Mapping)]
+    detectors = [one for track in tracks for one in track.get("DetectionChannels") or () if isinstance(one, Mapping)]
+    pinholes = {positive(one.get("PinholeDiameter")) for one in detectors if one.get("Acquire")} - {None}
+    if len(pinholes) == 1:
+        facts.meta["pinhole_um"] = pinholes.pop()
     return facts
 
 

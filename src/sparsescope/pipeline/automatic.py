@@ -60,7 +60,7 @@ def automatic(
         return defaults, None, [few], None
     axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= MIN_STACK), None)
     source = Planes(image, channel, recipe.hot_pixels)
-    where = _place(source, image, axis)
+    where = most_structure(source, image, axis)
     planes = _neighbourhood(source, image, axis, where)
     if np.ptp(planes[len(planes) // 2]) == 0:
         return defaults, None, ["the image is constant: there is nothing to choose from, defaults taken"], None
@@ -106,7 +106,7 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
     return fixed
 
 
-def _place(planes: Planes, image: Image, axis: str | None) -> Index:
+def most_structure(planes: Planes, image: Image, axis: str | None) -> Index:
     """Return the plane with most structure of the middle time point."""
     where: Index = {a: image.sizes[a] // 2 for a in planes.axes}
     if axis == "Z":

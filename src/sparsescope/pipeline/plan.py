@@ -17,6 +17,7 @@ from ..tuning import Choice
 from .automatic import automatic
 from .camera import Camera
 from .continuity import continuity_of, explanation, one_name, settled
+from .deep import iterations
 from .spread import Spread, each_given, spread_of
 
 
@@ -188,19 +189,7 @@ def _channel(
     spread = None
     if recipe.deconvolution != "none":
         spread = spread_of(image, recipe, channel, psf, psf_spacing_um)
-        filled |= spread.settled
-        if "psf" not in given:
-            sources["psf"] = "default" if spread.psf is None else spread.source
-        if spread.fwhm_um is not None:
-            filled["resolution_um"] = spread.fwhm_um
-        if "resolution_um" not in given or spread.psf is not None:
-            sources["resolution_um"] = spread.source
-        notes += [*spread.notes, *_sampling(spread)]
-        if spread.deep and recipe.background == "auto":
-            filled["background"] = "flat"
-            notes.append(
-                "light from out of focus belongs to the PSF in three dimensions: only a flat background is off"
-            )
+        filled |= _settled(recipe, spread, given, sources, notes)
     elif psf is not None:
         raise RecipeError("a PSF is given and deconvolution = 'none': leave one of them out")
     else:
@@ -212,6 +201,10 @@ def _channel(
     recipe = Recipe(**{**recipe.model_dump(), **values})
     if choice is not None:
         sources.update(dict.fromkeys(values, "auto"))
+    open_count = "deconvolution_iterations" in values and recipe.upsample == 1
+    if choice is not None and spread is not None and spread.deep and open_count:
+        count, choice = iterations(image, recipe, channel, spread, choice, engine)
+        recipe = Recipe(**{**recipe.model_dump(), "deconvolution_iterations": count})
     if recipe.continuity_t == "auto":
         also, source = settled(image, recipe)
         recipe = Recipe(**{**recipe.model_dump(), "continuity_t": also})
@@ -220,6 +213,24 @@ def _channel(
     if channel is not None:
         notes = [f"channel {channel}: {text}" for text in notes]
     return _Channel(recipe, spread, choice, seen, notes)
+
+
+def _settled(
+    recipe: Recipe, spread: Spread, given: frozenset[str], sources: dict[str, Source], notes: list[str]
+) -> dict[str, Any]:
+    """Return the values that follow from what blurs; sources and notes are added to."""
+    filled: dict[str, Any] = dict(spread.settled)
+    if "psf" not in given:
+        sources["psf"] = "default" if spread.psf is None else spread.source
+    if spread.fwhm_um is not None:
+        filled["resolution_um"] = spread.fwhm_um
+    if "resolution_um" not in given or spread.psf is not None:
+        sources["resolution_um"] = spread.source
+    notes += [*spread.notes, *_sampling(spread)]
+    if spread.deep and recipe.background == "auto":
+        filled["background"] = "flat"
+        notes.append("light from out of focus belongs to the PSF in three dimensions: only a flat background is off")
+    return filled
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:

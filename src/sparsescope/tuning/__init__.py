@@ -2,5 +2,6 @@
 
 from .choice import Choice, Request
 from .choose import choose
+from .depth import DeepRequest, choose_depth
 
-__all__ = ["Choice", "Request", "choose"]
+__all__ = ["Choice", "DeepRequest", "Request", "choose", "choose_depth"]

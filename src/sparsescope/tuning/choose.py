@@ -100,7 +100,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         "deconvolution_iterations": count,
         "continuity": 0.0,
     }
-    notes += _edges(search, request)
+    notes += [] if empty else _edges(search, request)
     points = search.points()
     if request.axis and len(request.planes) >= 3:
         values |= _continuity(request, engine, behind, radius, values, points)

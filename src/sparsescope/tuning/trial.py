@@ -79,9 +79,7 @@ class Bench:
 
     def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[Trial]:
         """Return what the setting gives for each of its iteration counts."""
-        hidden = np.stack([h.hidden for h in holdouts])
-        start = np.stack([filled(d, h, self.radius) for d, h in zip(self.data, hidden, strict=True)])
-        estimate = self._sparse((start - self.behind) / np.float32(self.scale), hidden, setting, engine)
+        estimate, _ = self.prepared(setting, holdouts, engine)
         shape = (self.data.shape[1], self.data.shape[2])
         term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], shape))
         found: list[list[Trial]] = [[] for _ in setting.iterations]
@@ -94,6 +92,14 @@ class Bench:
         return [
             Trial(np.concatenate([p.errors for p in parts]), np.stack([p.values for p in parts])) for parts in found
         ]
+
+    def prepared(
+        self, setting: Setting, holdouts: list[Holdout], engine: Engine
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return what the sparse stage makes of the planes without their hidden pixels, and where these are."""
+        hidden = np.stack([h.hidden for h in holdouts])
+        start = np.stack([filled(d, h, self.radius) for d, h in zip(self.data, hidden, strict=True)])
+        return self._sparse((start - self.behind) / np.float32(self.scale), hidden, setting, engine), hidden
 
     def peak(self) -> float:
         """Height of the brightest place above the background, in robust standard deviations, after some smoothing."""

@@ -1,0 +1,60 @@
+"""Let tuning choose the iterations of a second stage in three dimensions, on part of a stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from ..engines import Engine
+from ..image import Image
+from ..recipe import Recipe
+from ..tuning import Choice, DeepRequest, choose_depth
+from .automatic import most_structure
+from .blocks import Planes
+from .continuity import continuity_of
+from .spread import Spread
+from .stages import Levels, estimate_background, has_sparse_stage
+
+DEPTH: Final = 24
+"""Planes of a stack that are looked at."""
+
+
+def iterations(
+    image: Image, recipe: Recipe, channel: int | None, spread: Spread, choice: Choice, engine: Engine
+) -> tuple[int, Choice]:
+    """Return how many iterations a stack wants, and the choice with the settings tried for it added.
+
+    Parameters
+    ----------
+    image, recipe, channel
+        What is deconvolved; the recipe resolved but for the iterations.
+    spread : Spread
+        With a PSF of three axes.
+    choice : Choice
+        How the other values were found, plane by plane.
+    engine : Engine
+        What computes.
+    """
+    assert spread.psf is not None
+    source = Planes(image, channel, recipe.hot_pixels)
+    where = most_structure(source, image, "Z")
+    length = image.sizes["Z"]
+    first = max(0, min(where["Z"] - DEPTH // 2, length - DEPTH))
+    planes = [source.read({**where, "Z": z})[0] for z in range(first, min(length, first + DEPTH))]
+    stack = np.stack(planes)
+    levels = Levels(float(stack.max()), float(stack.mean()))
+    found = [estimate_background(plane, recipe, levels, spread.fwhm_yx_px) for plane in planes]
+    behind = np.stack([np.zeros_like(p) if b is None else b for p, b in zip(planes, found, strict=True)])
+    values = {
+        "fidelity": float(recipe.fidelity),
+        "sparsity": float(recipe.sparsity),
+        "continuity": continuity_of(image, recipe).z,
+    }
+    request = DeepRequest(
+        stack, behind, spread.psf.data, float(np.sqrt(np.prod(spread.fwhm_yx_px))), values,
+        int(recipe.sparse_iterations) if has_sparse_stage(recipe) else 0, recipe.deconvolution, choice.radius_px,
+    )  # fmt: skip
+    count, points = choose_depth(request, engine)
+    return count, replace(choice, curve=(*choice.curve, *points))

@@ -231,6 +231,15 @@ def lif(path: Path, images: Mapping[str, tuple[str, Pixels]], settings: str = ""
     return path
 
 
+def lof(path: Path, axes: str, data: Pixels) -> Path:
+    """Write a LOF file: one image, its pixels before its XML."""
+    element = _lif_image("one", axes, data, "MemBlock_0", "")
+    xml = f'<LMSDataContainerHeader Version="2">{element}</LMSDataContainerHeader>'
+    pixels = struct.pack("<BIBI", 0x2A, 1, 0x2A, 0) + struct.pack("<BQ", 0x2A, data.nbytes) + data.tobytes()
+    path.write_bytes(lif_header("LMS_Object_File") + pixels + lif_header(xml))
+    return path
+
+
 def lif_header(xml: str) -> bytes:
     """Return the first bytes of a LIF file with this XML."""
     text = xml.encode("utf-16-le")

@@ -276,6 +276,17 @@ def test_images_and_tiles_of_a_lif_file_are_chosen_by_series(tmp_path: Path) -> 
     assert np.array_equal(both(path, series=2).data, tiles[1])
 
 
+def test_a_lof_file_is_read_and_a_cut_off_one_refused(tmp_path: Path) -> None:
+    path = files.lof(tmp_path / "a.lof", "ZCYX", ZCYX)
+    image = both(path)
+    assert image.axes == "CZYX"
+    assert np.array_equal(image.data, CZYX)
+    assert dict(image.spacing_um) == pytest.approx({"x": 0.065, "y": 0.065, "z": 0.3})
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match="is cut off"):
+        io.read(path)
+
+
 def test_a_lif_image_larger_than_its_bytes_is_refused(tmp_path: Path) -> None:
     path = MAKERS["lif"](tmp_path)
     few, many = ('NumberOfElements="2"'.encode("utf-16-le"), 'NumberOfElements="9"'.encode("utf-16-le"))

@@ -51,7 +51,7 @@ COMMANDS = {
         "sparsescope.cli.run:run",
         "FILE... [OPTIONS]",
         "Deconvolve files; each result goes beside its input.",
-        """Writes <stem>_sparse.ome.tif beside each input, or into --out.
+        """Writes <stem>_sparse.ome.tif beside each input, or into --out, or another --format.
 
         Sizes and axes come from the file; a flag wins over the recipe, the recipe over the file, and what nobody says
         is chosen or a stated default. A table shows where each number came from; all of it is written into the

@@ -15,7 +15,7 @@ from ..simulate.canvas import Canvas, Doubles, Grid
 from ..simulate.optics import blurred, transfer
 from ..simulate.phantoms import line_pair
 from . import Ask
-from .tools import PAPER, plane_of, published, richardson_lucy, run_recipe
+from .tools import PAPER, at_width, fitted_error, plane_of, published, richardson_lucy, run_recipe
 
 PIXEL_UM, FWHM_UM = 0.03, 0.11
 """SIM-like: the paper states 90 to 110 nm before and 60 nm after."""
@@ -44,8 +44,8 @@ def _published(frame: npt.NDArray[Any], background: float) -> npt.NDArray[Any]:
     return plane_of(published(frame, PIXEL_UM, FWHM_UM, background="flat" if background else "none"))
 
 
-def _finer(frame: npt.NDArray[Any], background: float) -> npt.NDArray[Any]:  # noqa: ARG001
-    return plane_of(run_recipe(frame, PIXEL_UM, FWHM_UM, upsample=2))
+def _sharp(frame: npt.NDArray[Any], background: float) -> npt.NDArray[Any]:  # noqa: ARG001
+    return plane_of(run_recipe(frame, PIXEL_UM, FWHM_UM, intent="sharp"))
 
 
 METHODS: dict[str, Method] = {
@@ -53,7 +53,7 @@ METHODS: dict[str, Method] = {
     "Richardson–Lucy, 200": _rl,
     "published defaults": _published,
     "automatic": _automatic,
-    "automatic, ×2": _finer,
+    "automatic, sharp": _sharp,
 }
 
 
@@ -67,6 +67,8 @@ def run(ask: Ask) -> Findings:
     signal = canvas.grid.pixels(blurred(canvas.samples, transfer(canvas.grid, FWHM_UM)))
     shares: dict[tuple[float, float, str], Doubles] = {}
     pictures: dict[tuple[float, float, str], npt.NDArray[Any]] = {}
+    errors: dict[tuple[float, float, str], float] = {}
+    truth = canvas.grid.pixels(canvas.samples)
     for number, (light, background) in enumerate((p, b) for p in lights for b in backgrounds):
         scaled = signal / signal.max() * light
         camera = Camera(offset_counts=0.0, read_noise_e=1.5, bits=0)
@@ -75,8 +77,9 @@ def run(ask: Ask) -> Findings:
             values = method(frame, background * light)
             pictures[light, background, name] = values
             shares[light, background, name] = _resolved(values, canvas, separations_nm)
+            errors[light, background, name] = _error(values, truth)
         ask.step(number + 1, len(lights) * len(backgrounds), "images")
-    return _findings(separations_nm, lights, backgrounds, shares, pictures)
+    return _findings(separations_nm, lights, backgrounds, shares, errors, pictures)
 
 
 def _draw(separations_nm: list[int], angles: int) -> Canvas:
@@ -95,19 +98,19 @@ def _resolved(values: npt.NDArray[Any], canvas: Canvas, separations_nm: list[int
     hits: dict[int, list[bool]] = {s: [] for s in separations_nm}
     for pair in canvas.objects:
         separation = float(pair["separation_um"])
-        profile, across = _profile(values, pair, canvas.grid.field_um[0] / values.shape[0])
+        profile, across = _profile(values, pair)
         hits[round(separation * 1000)].append(is_resolved(profile, across, separation))
     return np.array([float(np.mean(hits[s])) for s in separations_nm])
 
 
-def _profile(values: npt.NDArray[Any], pair: dict[str, float | str], pixel_um: float) -> tuple[Doubles, Doubles]:
+def _profile(values: npt.NDArray[Any], pair: dict[str, float | str]) -> tuple[Doubles, Doubles]:
     """Return the mean profile across a pair, over the middle half of its length, and the distances from its middle."""
     angle = np.radians(float(pair["angle_deg"]))
     across = np.arange(-0.25, 0.2501, 0.005)
     along = np.linspace(-0.25, 0.25, 21) * float(pair["length_um"])
     y = float(pair["y_um"]) + along[:, None] * np.sin(angle) + across * np.cos(angle)
     x = float(pair["x_um"]) + along[:, None] * np.cos(angle) - across * np.sin(angle)
-    sampled = ndimage.map_coordinates(np.asarray(values, np.float64), [y / pixel_um - 0.5, x / pixel_um - 0.5], order=3)
+    sampled = ndimage.map_coordinates(np.asarray(values, np.float64), [y / PIXEL_UM - 0.5, x / PIXEL_UM - 0.5], order=3)
     return np.asarray(sampled.mean(0)), across
 
 
@@ -131,6 +134,11 @@ def is_resolved(profile: Doubles, across_um: Doubles, separation_um: float) -> b
     return min(peaks) > 0 and max(valley, 0.0) < RAYLEIGH * min(peaks)
 
 
+def _error(values: npt.NDArray[Any], truth: Doubles) -> float:
+    """Return the error against the truth at half the width of the PSF."""
+    return fitted_error(np.maximum(values, 0), at_width(truth, FWHM_UM / PIXEL_UM / 2))
+
+
 def smallest(share: Doubles, separations_nm: list[int]) -> int | None:
     """Return the least separation at which, and above which, enough pairs are resolved; None where there is none.
 
@@ -152,6 +160,7 @@ def _findings(
     lights: tuple[float, ...],
     backgrounds: tuple[float, ...],
     shares: dict[tuple[float, float, str], Doubles],
+    errors: dict[tuple[float, float, str], float],
     pictures: dict[tuple[float, float, str], npt.NDArray[Any]],
 ) -> Findings:
     limits = {key: smallest(share, separations_nm) for key, share in shares.items()}
@@ -161,16 +170,29 @@ def _findings(
             f"{background:.0%}",
             name,
             limits[light, background, name],
+            errors[light, background, name],
             *map(float, shares[light, background, name]),
         )
         for light in lights
         for background in backgrounds
         for name in METHODS
     ]
-    columns = ("photons", "background", "method", "resolved, nm", *(f"{s} nm" for s in separations_nm))
-    table = Table(columns, tuple(rows), "Least separation resolved, and the part of the pairs resolved at each")
+    columns = (
+        "photons",
+        "background",
+        "method",
+        "resolved, nm",
+        "relative error",
+        *(f"{s} nm" for s in separations_nm),
+    )
+    table = Table(
+        columns,
+        tuple(rows),
+        "Least separation resolved, error against the truth at half the PSF's width, and the part of the pairs "
+        "resolved at each",
+    )
 
-    shown, boundary = _sentences(lights, limits)
+    shown, boundary = _sentences(lights, limits, errors)
     measures = {
         f"{name}, {light:g} photons, background {background:g}": float(limits[light, background, name] or np.inf)
         for light, background, name in shares
@@ -192,7 +214,9 @@ def _findings(
 
 
 def _sentences(
-    lights: tuple[float, ...], limits: dict[tuple[float, float, str], int | None]
+    lights: tuple[float, ...],
+    limits: dict[tuple[float, float, str], int | None],
+    errors: dict[tuple[float, float, str], float],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Say what was found, and where it ends."""
 
@@ -212,6 +236,12 @@ def _sentences(
     )  # fmt: skip
     boundary = (
         "With an even background of 30 % of the peak: " + "; ".join(said(light, 0.3) for light in lights) + ".",
+        (
+            "To resolve is not to be right. Two hundred plain Richardson–Lucy iterations, with the background "
+            "known, resolve as much as anything here and turn lines into strings of beads with few photons: "
+            f"relative error {errors[lights[0], 0.0, 'Richardson–Lucy, 200']:.2f} at {lights[0]:g} photons, the "
+            f"automatic result {errors[lights[0], 0.0, 'automatic']:.2f}."
+        ),
         "Light sets the limit: a separation that is resolved with many photons is not with few, whatever the method.",
         (
             "Steps of the ladder are coarse, and lines are the easy case: two isolated points, or lines in a crowd, "
@@ -249,4 +279,4 @@ def _figure(
         f"Above: lines {separations_nm[0]} (left) to {separations_nm[-1]} nm (right) apart, at random angles. Below: "
         "which part of them is resolved (valley below 73.5 % of the lower peak)."
     )
-    return Figure(tuple(rows), caption, (0.95, 0.95, 0.85, 0.85), cell_in=3.2)
+    return Figure(tuple(rows), caption, (0.6, 0.6, 0.85, 0.85), cell_in=3.2)

@@ -4,7 +4,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test    lint, types and all tests"
 	@echo "make lint    lint and types only"
 	@echo "make bench   measure speed, into benchmarks/RESULTS.md"
+	@echo "make docs    build the documentation site, into docs/_build/"
 	@echo "make clean   remove the environment and everything made"
 
 define install
@@ -33,6 +34,11 @@ $(VENV)/.installed-dev: pyproject.toml
 	$(call install,.[dev])
 	@touch $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml
+	@echo "making $(VENV) with what the documentation needs (once, a minute or two) …"
+	$(call install,.[docs])
+	@touch $(VENV)/.installed
+
 demo: $(VENV)/.installed
 	$(BIN)/sparsescope demo --out demo_output --overwrite
 
@@ -44,8 +50,12 @@ lint: $(VENV)/.installed-dev
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "look at docs/_build/index.html"
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/speed.py 
 
 clean:
-	rm -rf $(VENV) demo_output dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo_output docs/_build dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -102,8 +102,8 @@ def frc(first: npt.ArrayLike, second: npt.ArrayLike) -> Frc:
 
     Notes
     -----
-    r(q) = Re Σ F₁ F₂* / √(Σ |F₁|² Σ |F₂|²) over the ring q, after a Hann window; Saxton & Baumeister, J. Microsc. 127,
-    127 (1982); Nieuwenhuizen et al., Nat. Methods 10, 557 (2013).
+    ``r(q) = Re Σ F₁ F₂* / √(Σ |F₁|² Σ |F₂|²)`` over the ring q, after a Hann window; Saxton & Baumeister,
+    J. Microsc. 127, 127 (1982); Nieuwenhuizen et al., Nat. Methods 10, 557 (2013).
 
     Examples
     --------

@@ -24,7 +24,7 @@ SCENES = {
         "rings", (144, 144), 0.047, 0.15, photons=40.0, background=0.05, size_um=0.16, camera=Camera(0.5), seed=8
     ),
 }
-COUNTS = (5, 10, 20, 40)
+COUNTS = (2, 4, 8, 16)
 FIDELITIES = (10.0, 30.0, 100.0, 300.0)
 OFFSETS = (0.01, 0.03, 0.08, 0.15)
 

@@ -25,11 +25,12 @@ YEAST = "live3d/yeast_3d_mitochondria_t00-09.ome.tif"
 WORM = "containers/celegans_airyscan.czi"
 
 
-def pair(name: str, image: ss.Image, **known: float) -> None:
-    """Deconvolve an image with nothing but what is known of it, and write it beside its result."""
+def pair(name: str, image: ss.Image, columns: slice = slice(None), **known: float) -> None:
+    """Deconvolve an image with nothing but what is known of it, and write it beside its result, or some columns."""
     result = ss.deconvolve(image, **known)
     target = IMAGES / f"{name}_before_after.png"
-    before_after(image, result.image, target, overwrite=True)
+    shown = [one.replace(data=one.block(X=columns)) for one in (image, result.image)]
+    before_after(*shown, target, overwrite=True)
     chosen = {key: (value, result.sources[key]) for key, value in result.recipe.model_dump().items()}
     print(target.name, target.stat().st_size // 1000, "kB", chosen, *result.notes, sep="\n  ")
 
@@ -66,8 +67,8 @@ def main(folder: Path | None) -> None:
         print("no folder of images was given: mitochondria and worm are left as they are")
         return
     movie = ss.read(folder / YEAST)
-    stack = movie.block(T=0, X=slice(24, 216))
-    pair("mitochondria", movie.replace(data=stack, axes="ZYX", interval_s=None))
+    stack = movie.replace(data=movie.block(T=0), axes="ZYX", interval_s=None)
+    pair("mitochondria", stack, slice(24, 216))
     pair("worm", ss.read(folder / WORM, series=0))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sparsescope.pipeline.automatic import CHOSEN
 from sparsescope.recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
 
 PAGE = Path(__file__).with_name("recipe.md")
@@ -20,8 +21,9 @@ BEFORE = """\
 
 One recipe is the arguments of `Recipe(…)` in Python, the flags of `sparsescope run` (`--sparse-iterations` for
 `sparse_iterations`), a TOML file, and what is written inside every result. A flag wins over the recipe, the recipe over
-the file, and what nobody says takes the default. `"auto"` is accepted wherever a value will later be chosen from the
-image; until then it stands for the fixed value given here, and the table of a run calls its source `default`.
+the file, and what nobody says takes the default. Where that is `auto`, the value is chosen from the image
+([how](choosing.md)); where the image cannot tell, the value given here is taken and the table of a run calls its source
+`default`.
 
 `fidelity`, `sparsity` and `continuity` have the published scale (Zhao et al. 2022): they act on an image whose maximum
 is 1, so settings from papers work as they stand. What each stage does with them is in [stages.md](stages.md).
@@ -62,10 +64,10 @@ def default(name: str) -> str:
     """Say what a parameter is when nobody says it."""
     value = Recipe.model_fields[name].default
     if name == "resolution_um":
-        return f"`auto`: 0.51 λ/NA where the file tells both, else {DEFAULT_RESOLUTION_PX:g} pixels"
+        return f"`auto`: 0.51 λ/NA where the file tells both, else measured in the image, else {DEFAULT_RESOLUTION_PX:g} pixels"
     if name in DEFAULTS:
-        now = DEFAULTS[name]
-        return f"`auto`, for now `{now:g}`" if isinstance(now, float) else f"`auto`, for now `{now}`"
+        fixed = f"`{DEFAULTS[name]:g}`" if isinstance(DEFAULTS[name], float) else f"`{DEFAULTS[name]}`"
+        return f"`auto`; {fixed} where the image cannot tell" if name in CHOSEN or name == "continuity_t" else fixed
     return "not used" if value is None else f"`{value}`"
 
 

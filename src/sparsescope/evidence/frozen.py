@@ -8,21 +8,25 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from ..image import Image
 from ..optics.gaussian import gaussian_kernel1d
+from ..optics.measured_resample import resampled
+from ..optics.psf import Psf
 from ..pipeline import Result, deconvolve
 from ..preprocess.hot_pixels import replace_hot_pixels
 from ..preprocess.noise import Noise, estimate_noise
 from ..quality.halves import thin_gaussian, thin_photons
-from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe
+from ..recipe import DEFAULT_RESOLUTION_PX, Recipe
 from ..tuning.crop import informative
 
 Floats = npt.NDArray[np.float32]
 
 NEIGHBOURS: Final = 4
 """Planes on either side that are computed with the one looked at, where continuity acts."""
+DEEP: Final = 10
+"""The same where the PSF has three axes."""
 MARGIN_PX: Final = 16
 """Pixels around the window that are computed with it and cut away."""
 BORDER_FWHM: Final = 1.25
@@ -62,8 +66,9 @@ class Frozen:
         Which of the n planes is looked at.
     inner : tuple of slice
         The window without its margin.
-    around : array, (Y, X)
-        The result in the window with its margin, in counts, on the result's grid.
+    around : array, (m, Y, X)
+        The result in the window with its margin, in counts, on the result's grid: of the plane looked at, or of all n
+        planes where the PSF has three axes.
     edges : tuple of bool
         Whether the window ends at the image's border: top, bottom, left, right.
     recipe : Recipe
@@ -80,6 +85,8 @@ class Frozen:
         Of the data.
     threads : int or None
         Processor threads.
+    psf : Psf or None
+        On the result's grid, where it was no Gaussian taken plane by plane.
     """
 
     place: Place
@@ -96,6 +103,7 @@ class Frozen:
     spacing_um: Mapping[str, float]
     noise: Noise
     threads: int | None = None
+    psf: Psf | None = None
 
     @property
     def fwhm_px(self) -> float:
@@ -110,7 +118,7 @@ class Frozen:
     @property
     def value(self) -> Floats:
         """The result in the window, in counts, on its own grid."""
-        return self.inside(self.around)
+        return self.inside(self.around[self.at if len(self.around) > 1 else 0])
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -163,15 +171,27 @@ class Frozen:
         """
         values = self.data if data is None else data
         recipe = self.recipe.replace(hot_pixels="none", **changes)
-        if width != 1 and recipe.deconvolution != "none":
+        psf = None
+        if self.psf is not None and recipe.deconvolution != "none":
+            recipe, psf = recipe.replace(psf="auto"), self._fitting(_scaled(self.psf, width))
+        elif width != 1 and recipe.deconvolution != "none":
             recipe = recipe.replace(resolution_um=float(recipe.resolution_um) * width)
         if recipe.sparse_iterations != 0 or recipe.tolerance is not None:  # else the background is part of the model
             values, recipe = values - self.behind, recipe.replace(background="none")
         block = values if self.axis else values[self.at]
         image = Image(np.asarray(block, np.float32), f"{self.axis}YX", self.spacing_um)
-        made = np.asarray(deconvolve(image, recipe, scale=self.scale, threads=self.threads).image.data, np.float32)
+        result = deconvolve(image, recipe, psf=psf, scale=self.scale, threads=self.threads)
+        made = np.asarray(result.image.data, np.float32)
         plane = made[self.at] if self.axis else made
         return self.inside(plane)
+
+    def _fitting(self, psf: Psf) -> Psf:
+        """Cut a PSF across to the window with its margin."""
+        sizes = zip(psf.data.shape[-2:], self.data.shape[-2:], strict=True)
+        half = [min(k, self.factor * n - 1 + self.factor * n % 2) // 2 for k, n in sizes]
+        middle = [k // 2 for k in psf.data.shape[-2:]]
+        part = tuple(slice(m - h, m + h + 1) for m, h in zip(middle, half, strict=True))
+        return psf.replace(data=psf.data[..., part[0], part[1]])
 
     def inside(self, plane: Floats) -> Floats:
         """Cut the margin away from a plane on the result's grid."""
@@ -190,12 +210,24 @@ class Frozen:
 
     def explained(self) -> Floats:
         """Return the result as the microscope would show it, in counts on the input's grid, background left out."""
-        value = self.around
+        if self.psf is not None:
+            blurred = signal.fftconvolve(self.around, self.psf.data.reshape(-1, *self.psf.data.shape[-2:]), "same")
+            return coarse(blurred[self.at if len(self.around) > 1 else 0], self.factor)[self.inner]
+        value = self.around[0]
         if self.recipe.deconvolution != "none":
             for axis, width in enumerate(self.fwhm_yx_px):
                 kernel = gaussian_kernel1d(width * self.factor)
                 value = ndimage.correlate1d(value, kernel, axis=axis, mode="reflect")
         return coarse(value, self.factor)[self.inner]
+
+
+def _scaled(psf: Psf, width: float) -> Psf:
+    """Return a PSF wider or narrower across by a factor, on the same voxels."""
+    if width == 1:
+        return psf
+    sizes = dict(psf.spacing_um) or dict.fromkeys("zyx"[-psf.ndim :], 1.0)
+    stretched = psf.replace(spacing_um={axis: size * (width if axis in "xy" else 1) for axis, size in sizes.items()})
+    return resampled(stretched, sizes).replace(spacing_um=psf.spacing_um)
 
 
 def coarse(value: npt.NDArray[np.floating], factor: int) -> Floats:
@@ -214,12 +246,7 @@ def coarse(value: npt.NDArray[np.floating], factor: int) -> Floats:
 
 def channel_recipe(result: Result, channel: int | None) -> Recipe:
     """Return the recipe of one channel: values chosen from the image differ from channel to channel."""
-    found = [name for name, source in result.sources.items() if source == "auto"]
-    if not channel or not found or channel >= len(result.tuning):
-        return result.recipe
-    choice = result.tuning[channel]
-    values = {name: (choice.values if choice else DEFAULTS)[name] for name in found}
-    return Recipe(**{**result.recipe.model_dump(), **values})
+    return result.channels[channel or 0] if result.channels else result.recipe
 
 
 def freeze(
@@ -258,19 +285,22 @@ def freeze(
         fwhm = (float(recipe.resolution_um) / spacing.get("y", x_um), float(recipe.resolution_um) / x_um)
     plane, behind = whole.read(index)
     rows, columns = informative(plane - behind, float(np.sqrt(fwhm[0] * fwhm[1])), side)
-    axis = _axis(image, recipe)
-    block, at = _neighbours(index, axis, image)
+    psf = result.psfs[channel or 0] if result.psfs and recipe.deconvolution != "none" else None
+    deep = psf is not None and psf.ndim == 3
+    axis = "Z" if deep else _axis(image, recipe)
+    block, at = _neighbours(index, axis, image, DEEP if deep else NEIGHBOURS)
     planes = [whole.read(i) for i in block]
     outer, inner = _with_margin((rows, columns), plane.shape)
     data, behinds = (np.stack([pair[i][outer] for pair in planes]) for i in (0, 1))
     factor = int(recipe.upsample)
     fine = tuple(slice(part.start * factor, part.stop * factor) for part in outer)
-    around = np.asarray(result.image.block(**whole.fixed, **index), np.float32)[fine[0], fine[1]]
+    shown = block if deep else [index]
+    around = np.stack([np.asarray(result.image.block(**whole.fixed, **i), np.float32)[fine] for i in shown])
     edges = (rows.start == 0, rows.stop == plane.shape[0], columns.start == 0, columns.stop == plane.shape[1])
     noise = estimate_noise(data if len(data) > 1 and axis == "T" else data[at], fwhm_px=float(np.sqrt(np.prod(fwhm))))
     return Frozen(
         Place({**whole.fixed, **index}, rows, columns), data, behinds, at, inner, around, edges, recipe, fwhm, axis,
-        scale, spacing, noise, threads,
+        scale, spacing, noise, threads, psf,
     )  # fmt: skip
 
 
@@ -315,12 +345,12 @@ def _axis(image: Image, recipe: Recipe) -> str:
     return axis if axis and image.sizes[axis] >= 3 else ""
 
 
-def _neighbours(index: Mapping[str, int], axis: str, image: Image) -> tuple[list[dict[str, int]], int]:
+def _neighbours(index: Mapping[str, int], axis: str, image: Image, reach: int) -> tuple[list[dict[str, int]], int]:
     if not axis:
         return [dict(index)], 0
     length = image.sizes[axis]
-    first = min(max(0, index[axis] - NEIGHBOURS), max(0, length - 2 * NEIGHBOURS - 1))
-    last = min(length, first + 2 * NEIGHBOURS + 1)
+    first = min(max(0, index[axis] - reach), max(0, length - 2 * reach - 1))
+    last = min(length, first + 2 * reach + 1)
     return [{**index, axis: i} for i in range(first, last)], index[axis] - first
 
 

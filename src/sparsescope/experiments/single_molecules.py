@@ -132,7 +132,7 @@ def _findings(made: Simulated, points: Doubles, automatic: npt.NDArray[Any]) -> 
     middle = 1000 * float(np.median(np.concatenate(distances))) if hits else float("nan")
     best = SIGMA_PER_FWHM * FWHM_UM / np.sqrt(light) * np.sqrt(2)
     table = Table(
-        ("frames", "molecules", "found", "right", "precision", "recall", "Jaccard", "RMS distance, nm", "median", "bound"),
+        ("frames", "molecules", "found", "right", "precision", "recall", "Jaccard", "RMS, nm", "median", "bound"),
         ((len(points), true_count, found_count, hits, hits / max(found_count, 1), hits / max(true_count, 1), jaccard,
           1000 * error, middle, 1000 * float(best)),),
         f"Found within {NEAR_UM * 1000:g} nm",
@@ -150,22 +150,6 @@ def _findings(made: Simulated, points: Doubles, automatic: npt.NDArray[Any]) -> 
             "prior does it, and it holds only because few molecules are on in one frame."
         ),
     )
-    boundary = (
-        (
-            f"It needs {len(points)} frames of a sample that blinks. The same light in one frame gives what the "
-            "second picture shows, and the automatic two-stage result of that frame (the third) does not resolve "
-            "the molecules."
-        ),
-        (
-            "Molecules closer than about a PSF in the same frame merge or are placed between; with more of them on "
-            "at once the gain goes."
-        ),
-        "Programs made for it fit positions without a grid, and tell near molecules apart by their shape.",
-        (
-            "The weight of the L1 norm is 4.5 times the noise that a known background and camera give; positions "
-            "are centroids of connected pixels of at least a quarter of a molecule's light."
-        ),
-    )
     measures = {
         "jaccard": jaccard,
         "rms_nm": 1000 * error,
@@ -180,9 +164,29 @@ def _findings(made: Simulated, points: Doubles, automatic: npt.NDArray[Any]) -> 
         _figure(made, np.concatenate(everything), points, automatic, np.concatenate(distances)),
         (table,),
         shown,
-        boundary,
+        _boundary(len(points)),
         (PAPER, ESSAY, "Bound: Thompson, Larson & Webb, Biophys. J. 82, 2775 (2002), without pixels and background."),
         measures,
+    )
+
+
+def _boundary(frames: int) -> tuple[str, ...]:
+    """Say where it ends."""
+    return (
+        (
+            f"It needs {frames} frames of a sample that blinks. The same light in one frame gives what the second "
+            "picture shows, and the automatic two-stage result of that frame (the third) does not resolve the "
+            "molecules."
+        ),
+        (
+            "Molecules closer than about a PSF in the same frame merge or are placed between; with more of them on "
+            "at once the gain goes."
+        ),
+        "Programs made for it fit positions without a grid, and tell near molecules apart by their shape.",
+        (
+            "The weight of the L1 norm is 4.5 times the noise that a known background and camera give; positions "
+            "are centroids of connected pixels of at least a quarter of a molecule's light."
+        ),
     )
 
 

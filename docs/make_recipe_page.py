@@ -64,7 +64,8 @@ def default(name: str) -> str:
     """Say what a parameter is when nobody says it."""
     value = Recipe.model_fields[name].default
     if name == "resolution_um":
-        return f"`auto`: 0.51 λ/NA where the file tells both, else measured in the image, else {DEFAULT_RESOLUTION_PX:g} pixels"
+        last = f"{DEFAULT_RESOLUTION_PX:g} pixels"
+        return f"`auto`: 0.51 λ/NA where the file tells both, else measured in the image, else {last}"
     if name in DEFAULTS:
         fixed = f"`{DEFAULTS[name]:g}`" if isinstance(DEFAULTS[name], float) else f"`{DEFAULTS[name]}`"
         return f"`auto`; {fixed} where the image cannot tell" if name in CHOSEN or name == "continuity_t" else fixed

@@ -25,6 +25,9 @@ WINDOW, PERCENTILE = 0.8, 1.0
 SAMPLES = 16
 """Samples along a window: a percentile needs no more, and the filter's cost grows with their square."""
 
+LOOKED_AT = 2**16
+"""Pixels in which the noise is measured for each plane: the fit needs it to no more than some ten percent."""
+
 SMOOTHING = 0.6
 """Standard deviation of the smoothing before percentiles are taken, in PSF widths: noise must not set the level."""
 
@@ -65,7 +68,9 @@ def haze(plane: npt.NDArray[Any], mode: str, *, fwhm_px: float) -> Floats:
 def _variance(plane: npt.NDArray[Any], fwhm_px: float) -> tuple[float, float, float]:
     """Slope, intercept and least value of the noise's variance in the level; small where the plane does not show it."""
     frames = np.asarray(plane, np.float32)[None]
-    line = variance_line(frames, saturation_level(frames), fwhm_px) if min(plane.shape) >= 2 * fwhm_px else None
+    line = None
+    if min(plane.shape) >= 2 * fwhm_px:
+        line = variance_line(frames, saturation_level(frames), fwhm_px, most=LOOKED_AT)
     if line is None:
         return 0.0, 0.0, 1e-8 * float(np.ptp(frames)) ** 2
     typical = max(float(np.median(line.variance)), 1e-12)

@@ -26,6 +26,8 @@ WIDE_STEPS = (25, 100, 300)
 """Below 25 photons noise drowns what the wider filter lets through of structure; up to 300 it may, and is tested."""
 PIXELS = 2**18
 """About how many pixels are looked at."""
+SIDE = 128
+"""Side of the windows that they lie in."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ class Known(NamedTuple):
 
 
 def variance_line(
-    frames: Floats, saturation: float | None, fwhm_px: float | None = None, known: Known | None = None
+    frames: Floats,
+    saturation: float | None,
+    fwhm_px: float | None = None,
+    known: Known | None = None,
+    most: int = PIXELS,
 ) -> Line | None:
     """Line of the noise's variance: dim places through the wide filter, bright ones through the strict filter.
 
@@ -76,9 +82,11 @@ def variance_line(
         Width of the point spread function.
     known : Known, optional
         A gain fixes the slope; offset and read noise together fix a point of the line.
+    most : int
+        About how many pixels are looked at, in windows from dark to bright ones.
     """
     known = known or Known()
-    planes = [(*plane, *_sorting(plane[1], saturation)) for plane in _planes(frames)]
+    planes = [(*plane, *_sorting(plane[1], saturation)) for plane in _planes(frames, most)]
     strict = joined([take_samples(*plane, STRICT) for plane in planes])
     line = fit_line([strict], known.gain)
     if line is None:
@@ -157,16 +165,16 @@ def _distant_samples(noise: Floats, mean: Floats, distance: int) -> Samples:
     return Samples(mixed[::2, ::2].reshape(1, -1), level[::2, ::2].ravel(), sorting, sorting, 0.25, True)
 
 
-def _planes(frames: Floats) -> list[tuple[Floats, Floats]]:
+def _planes(frames: Floats, most: int = PIXELS) -> list[tuple[Floats, Floats]]:
     """Noise and brightness of crops: differences and means of the pairs of frames, or the one frame twice."""
     frames = frames.astype(np.float32, copy=False)
     pairs = [(a, b) for a, b in zip(frames[::2], frames[1::2], strict=False) if not np.array_equal(a, b)]
     if not pairs:
-        return [(frames[0][window], frames[0][window]) for window in crops(frames[0], PIXELS)]
+        return [(frames[0][window], frames[0][window]) for window in crops(frames[0], most, SIDE)]
     return [
         ((b[window] - a[window]) * np.float32(np.sqrt(0.5)), (a[window] + b[window]) / 2)
         for a, b in pairs
-        for window in crops(a, PIXELS // len(pairs))
+        for window in crops(a, most // len(pairs), SIDE)
     ]
 
 

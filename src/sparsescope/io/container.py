@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..image import Image
 from . import axes as axes_of
+from . import damage
 from .damage import check_claim
 from .facts import Facts
 from .guard import explained, opening
@@ -101,7 +102,7 @@ def read(
             choice = choices[number]
             shape, dtype = choice.shape, choice.stored.dtype
             nbytes = math.prod(shape) * dtype.itemsize
-            check_claim(name, nbytes, stored_bytes(path, nbytes))
+            check_claim(name, nbytes, stored_bytes(path, nbytes / damage.BOMB_RATIO))
             letters, notes = axes_of.resolve(name, choice.axes, shape, axes)
             facts = choice.stored.facts(choice.fixed)
         facts.notes[:0] = notes

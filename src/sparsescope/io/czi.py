@@ -72,12 +72,10 @@ def _groups(name: str, blocks: list[Block]) -> Iterator[_Group]:
     parts: dict[tuple[int, int], list[Block]] = {}
     for block in blocks:
         parts.setdefault((block.at.get("S", 0), block.at.get("M", 0)), []).append(block)
+    several = [len({key[place] for key in parts}) > 1 for place in (0, 1)]
     for key in sorted(parts):
-        words = [
-            f"{word} {number}"
-            for word, number, place in zip(("scene", "tile"), key, (0, 1), strict=True)
-            if len({other[place] for other in parts}) > 1
-        ]
+        named = zip(("scene", "tile"), key, several, strict=True)
+        words = [f"{word} {number}" for word, number, counted in named if counted]
         here = parts[key]
         if _complete(here):
             yield _group(name, ", ".join(words), here)

@@ -98,7 +98,10 @@ def halved(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     rows, columns = plane.shape
     even = np.pad(plane, ((0, rows % 2), (0, columns % 2)), "edge")
     wide = np.float32 if plane.dtype.itemsize < 4 or plane.dtype == np.float32 else np.float64
-    mean = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2).mean(axis=(1, 3), dtype=wide)
+    mean: npt.NDArray[Any] = even[::2, ::2].astype(wide)
+    for corner in (even[1::2, ::2], even[::2, 1::2], even[1::2, 1::2]):
+        mean += corner
+    mean *= 0.25
     smaller: npt.NDArray[Any] = (np.rint(mean) if plane.dtype.kind in "iu" else mean).astype(plane.dtype)
     return smaller
 

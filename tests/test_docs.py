@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
 import shlex
@@ -19,7 +20,7 @@ import sparsescope
 from sparsescope.preprocess.background import background
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))] if page.is_file()]
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("**/*.md")) if "_build" not in page.parts)]
 EVERY_PAGE = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 DEMO = Path(sparsescope.__file__).parent / "demo" / "vesicles.ome.tif"
 
@@ -28,6 +29,9 @@ NOT_RUN = re.compile(r"<!-- not run: \S.+ -->")
 
 OTHER_PROGRAMS = {"cd", "git", "make", "pip", "python", "python3", "uv"}
 """Programs that pages may name in console blocks; the tests leave their lines out."""
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
 class Block(NamedTuple):
@@ -105,22 +109,23 @@ def help_of(*command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def command_names() -> set[str]:
-    # a command stands at the start of its line in the help, two or more blanks before what it does
-    return set(re.findall(r"^[│ ]*([a-z]+)  +\S", help_of(), re.MULTILINE))
+def names_in(text: str) -> list[str]:
+    """Commands that a help text lists: each at the start of its line, two or more blanks before what it does."""
+    return re.findall(r"^[│ ]*([a-z]+)  +\S", text, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def known_flags(command_names: set[str]) -> set[str]:
-    text = "".join(
-        help_of(*name.split())
-        for name in [
-            *("", *command_names, "recipe show", "recipe new", "recipe presets"),
-            *("psf make", "psf distil", "psf show"),
-        ]
-    )
-    return set(re.findall(r"--[a-z][a-z0-9-]*", text))
+def flags() -> dict[str, set[str]]:
+    """Flags by command, as the program's own help tells them; "psf make" is one command, "psf" lists no flags."""
+    top = help_of()
+    found = {"": set(FLAG.findall(top))}
+    for name in names_in(top):
+        text = help_of(name)
+        found[name] = set(FLAG.findall(text))
+        if text.startswith(f"Usage: sparsescope {name} COMMAND"):
+            for inner in names_in(text):
+                found[f"{name} {inner}"] = set(FLAG.findall(help_of(name, inner)))
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -152,17 +157,46 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(page: Path, workplac
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_flag_and_command_that_a_page_names_exists(
-    page: Path, known_flags: set[str], command_names: set[str]
-) -> None:
+def test_every_flag_and_command_that_a_page_names_exists(page: Path, flags: dict[str, set[str]]) -> None:
+    anywhere = set().union(*flags.values())
     for code in code_of(page):
-        ours = re.match(r"(?:\$ )?sparsescope\b(.*)", code)
-        if ours:
-            first = ours.group(1).split()[:1]
-            assert not first or first[0].startswith("-") or first[0] in command_names, f"{page.name}: {code}"
-        if ours or code.startswith("--"):
-            unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", code)) - known_flags
-            assert not unknown, f"{page.name}: {sorted(unknown)} in {code!r}"
+        if ours := re.match(r"(?:\$ )?sparsescope(?: (.*))?$", code):
+            assert not (wrong := unknown_in(ours[1] or "", flags)), f"{page.name}: {wrong} in {code!r}"
+        elif code.startswith("--"):
+            assert not (wrong := set(FLAG.findall(code)) - anywhere), f"{page.name}: {sorted(wrong)} in {code!r}"
+
+
+def unknown_in(arguments: str, flags: dict[str, set[str]]) -> list[str]:
+    """Return what the program does not know of a command line: the command itself, or flags that it has not."""
+    first, second = [*(word for word in re.split(r"[ |]", arguments) if not word.startswith("-")), "", ""][:2]
+    if first.isupper():  # a placeholder such as COMMAND
+        return []
+    if first not in flags:
+        return [first]
+    inner = f"{first} {second}"
+    groups = {name.split()[0] for name in flags if " " in name}
+    if first in groups and second and inner not in flags:
+        return [inner]
+    return sorted(set(FLAG.findall(arguments)) - flags.get(inner, flags[first]))
+
+
+def test_a_flag_counts_only_for_the_command_that_has_it(flags: dict[str, set[str]]) -> None:
+    assert len(flags) > 15
+    assert not unknown_in("run a.tif --sparsity 4", flags)
+    assert not unknown_in("psf make --modality confocal", flags)
+    assert unknown_in("cite --sparsity 4", flags) == ["--sparsity"]
+    assert unknown_in("psf show --modality confocal", flags) == ["--modality"]
+    assert unknown_in("psf bake", flags) == ["psf bake"]
+    assert unknown_in("rum a.tif", flags) == ["rum"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_code_block_is_of_a_kind_that_is_checked(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    kinds = {kind.strip() for kind in re.findall(r"^```(.*)\n(?:.*\n)*?```$", text, re.MULTILINE)}
+    assert kinds <= {"", "console", "python", "toml", "{eval-rst}", "{toctree}"}
+    for line in re.findall(r"^\$ +(\S+)", text, re.MULTILINE):
+        assert line == "sparsescope" or line in OTHER_PROGRAMS, f"{page.name} names {line!r}"
 
 
 def test_the_changelog_speaks_of_this_version() -> None:
@@ -188,6 +222,73 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
     assert not [target for target in targets if not (page.parent / target.split("#")[0]).exists()]
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as code hosts and the site make them."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ +(.+)$", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.name)
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", text):
+        where = page.parent / target if target else page
+        assert anchor in anchors(where), f"{page.name}: {target}#{anchor}; there are {sorted(anchors(where))}"
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    gallery = set((ROOT / "docs" / "images").iterdir())
+    assert gallery <= shown
+    assert sum(picture.stat().st_size for picture in gallery) < 1_500_000
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in shown)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as ``make docs`` builds it."""
+    if importlib.util.find_spec("sphinx") is None:
+        pytest.skip("missing tool: sphinx (pip install -e .[docs])")
+    out = tmp_path_factory.mktemp("site")
+    command = next(
+        line.split("-m ", 1)[1] for line in (ROOT / "Makefile").read_text().splitlines() if "-m sphinx" in line
+    )
+    arguments = [str(out) if word == "docs/_build" else word for word in command.split()]
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments, "-d", str(out / "doctrees")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "-W" in arguments
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_site_is_built_without_a_warning_and_holds_every_page(site: Path) -> None:
+    for page in PAGES[1:]:
+        assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file(), page.name
+
+
+def test_the_site_needs_no_network_and_holds_what_stands_outside_of_docs(site: Path) -> None:
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:[^\"]+", index)
+    assert sparsescope.__version__ in (site / "changelog.html").read_text(encoding="utf-8")
+    assert "development" in (site / "benchmarks.html").read_text(encoding="utf-8")
+    reference = (site / "api.html").read_text(encoding="utf-8")
+    for name in sparsescope.__all__:
+        if name != "__version__":
+            assert f'id="sparsescope.{name}"' in reference, name
 
 
 def test_the_readme_is_short_and_its_picture_small() -> None:

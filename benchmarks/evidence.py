@@ -149,7 +149,7 @@ def too_wide(scene: scenes.Scene, result: ss.Result) -> tuple[ss.Result, Array]:
     values = given(result)
     values["resolution_um"] = 1.5 * scene.fwhm_px
     values["deconvolution_iterations"] = max(60, 2 * int(values["deconvolution_iterations"]))
-    after = run(scene, **values)
+    after = replace(run(scene, **values), sources=result.sources)  # quick evidence may cost what it may beside a choice
     return after, false_area(scene, np.asarray(after.image.data)) & ~false_area(scene, np.asarray(result.image.data))
 
 

@@ -57,7 +57,7 @@ LIBRARIES = {
     "nd2": "io/*",
     "numba": "engines/*",
     "oiffile": "io/*",
-    "psutil": "scale/*",
+    "psutil": "pipeline/*",
     "pydantic": "recipe.py",
     "pymoo": "experiments/*",
     "pywt": "preprocess/*",

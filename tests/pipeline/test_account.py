@@ -23,7 +23,8 @@ def added(parts: list[Part], early: int = 1, late: int = 1, masked: int = 0) -> 
     account = Account()
     for data, behind, sparse, value, in_model in parts:
         measured = total(sparse) - (total(behind) if in_model else 0.0)
-        account.add_first(data, behind, sparse, early, in_model=in_model)
+        account.add_data(data, behind, early)
+        account.add_sparse(sparse, behind if in_model else None, early)
         found = Deconvolved(value, Outcome.COMPLETED, measured, 1.01 * measured, masked)
         account.add_second(found, (early, early * late))
     return account

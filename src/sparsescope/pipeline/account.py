@@ -50,24 +50,17 @@ class Account:
     saturated: int = 0
     empty: list[str] = field(default_factory=list)
 
-    def add_first(
-        self, data: Float32Array, behind: Float32Array | None, sparse: Float32Array, finer: int, *, in_model: bool
-    ) -> None:
-        """Add a plane after the sparse stage.
+    def add_data(self, data: Float32Array, behind: Float32Array | None, finer: int) -> None:
+        """Add a plane of the input and its background, None where there is none, both in counts.
 
-        Parameters
-        ----------
-        data, behind, sparse : array
-            The plane, its background (None where there is none), and what the sparse stage made of it, in counts.
-        finer : int
-            How many times finer than the input they are along y and x.
-        in_model : bool
-            Whether `sparse` still has the background in it.
+        They are `finer` times finer than the input along y and x.
         """
-        taken = 0.0 if behind is None else total(behind)
         self.data.append(total(data) / finer**2)
-        self.background.append(taken / finer**2)
-        self.sparse.append((total(sparse) - (taken if in_model else 0.0)) / finer**2)
+        self.background.append(0.0 if behind is None else total(behind) / finer**2)
+
+    def add_sparse(self, sparse: Float32Array, modelled: Float32Array | None, finer: int) -> None:
+        """Add what the sparse stage made of a plane, in counts, and the background that is still in it."""
+        self.sparse.append((total(sparse) - (0.0 if modelled is None else total(modelled))) / finer**2)
 
     def add_second(self, found: Deconvolved, finer: tuple[int, int]) -> None:
         """Add a plane or a stack after the second stage; `finer` is of what that stage was given and of its result."""

@@ -21,7 +21,7 @@ LARGEST = 1e30
 """Largest value of an image: a result in float32 may be brighter than its input by a factor of 1e8 at most."""
 
 BLOCK_BYTES = 2_000_000_000
-"""Memory of the sparse stage for one block, the same on every machine so that the result is, too."""
+"""Memory of the sparse stage for one block, less only where memory is short: elsewhere results are the same."""
 
 BYTES_PER_VOXEL = 13 * 4
 """State of the published iteration on a stack or a movie."""
@@ -104,7 +104,9 @@ class Planes:
             for position in np.ndindex(*(sizes[a] for a in self.axes))
         ]
 
-    def blocks(self, axes: str, voxels_per_plane: int, halo: int = LEAST_HALO) -> Iterator[Block]:
+    def blocks(
+        self, axes: str, voxels_per_plane: int, halo: int = LEAST_HALO, block_bytes: int | None = None
+    ) -> Iterator[Block]:
         """Yield every plane once as kept: alone, or in blocks along the first of `axes` with `halo` on both sides.
 
         `axes` are those that are tied: ``""``, ``"Z"``, ``"T"``, or ``"TZ"``, whose blocks are windows of whole stacks.
@@ -118,7 +120,7 @@ class Planes:
         others = [letter for letter in self.axes if letter not in axes]
         for position in np.ndindex(*(sizes[a] for a in others)):
             fixed = dict(zip(others, map(int, position), strict=True))
-            for outer, kept in spans(sizes[axis], voxels_per_plane * depth, halo, bytes_per_voxel):
+            for outer, kept in spans(sizes[axis], voxels_per_plane * depth, halo, bytes_per_voxel, block_bytes):
                 along = range(outer.start, outer.stop)
                 if axes == "TZ":
                     planes = tuple({**fixed, "T": t, "Z": z} for t in along for z in range(depth))
@@ -142,16 +144,20 @@ def halo_planes(continuity: float, fidelity: float) -> int:
 
 
 def spans(
-    length: int, voxels_per_plane: int, halo: int = LEAST_HALO, bytes_per_voxel: int = BYTES_PER_VOXEL
+    length: int,
+    voxels_per_plane: int,
+    halo: int = LEAST_HALO,
+    bytes_per_voxel: int = BYTES_PER_VOXEL,
+    block_bytes: int | None = None,
 ) -> Iterator[tuple[slice, slice]]:
-    """Cut an axis into spans that fit `BLOCK_BYTES`: (planes solved together, which of them are kept).
+    """Cut an axis into spans that fit `block_bytes`, else `BLOCK_BYTES`: (planes solved together, which are kept).
 
     Examples
     --------
     >>> list(spans(20, 512 * 512))
     [(slice(0, 20, None), slice(0, 20, None))]
     """
-    most = max(2 * halo + 8, BLOCK_BYTES // (bytes_per_voxel * voxels_per_plane))
+    most = max(2 * halo + 8, (block_bytes or BLOCK_BYTES) // (bytes_per_voxel * voxels_per_plane))
     if length <= most:
         yield slice(0, length), slice(0, length)
         return

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..engines import Engine, Float32Array, pick
 from ..errors import InputError
-from ..image import Image, as_image
+from ..image import Image
 from ..optics.measured_given import Spacing
 from ..recipe import Recipe
 from ..solvers.loop import Outcome
@@ -23,14 +24,20 @@ from .account import Account, total
 from .bands import in_bands
 from .blocks import Block, Index, Planes, halo_planes
 from .continuity import Continuity, continuity_of
+from .needs import Portion, portion
 from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
+from .room import Array, Room
 from .saturation import countable, full_scale
 from .second_stage import Deconvolved, Mask, deconvolver, untouched
+from .stack import Stack, Staged, nth
 from .stages import Levels, estimate_background, finer, has_sparse_stage, sparse_stage, worst
+from .told import told_image
 
 Report = Callable[[Progress], None]
+
+Item = TypeVar("Item")
 
 NOTHING_LEFT = 1e-6
 """Part of the data's largest value below which what the background leaves is rounding, not signal."""
@@ -52,6 +59,8 @@ def deconvolve(  # noqa: PLR0913
     origins: Mapping[str, str] | None = None,
     scale: float | None = None,
     planned: Plan | None = None,
+    max_memory_bytes: int | None = None,
+    scratch_folder: Path | None = None,
     on_progress: Report | None = None,
 ) -> Result:
     """Deconvolve an image by two-stage sparse deconvolution, counts in and counts out.
@@ -84,6 +93,12 @@ def deconvolve(  # noqa: PLR0913
         part of an image give the value of the whole, so that the same recipe does the same to both.
     planned : Plan, optional
         What :func:`plan` returned for this image; then nothing is chosen again, and the recipe is taken from it.
+    max_memory_bytes : int, optional
+        What the process may have in memory; four fifths of what is free are planned with when left out. Where result
+        and background do not fit, they are kept in a temporary file, ``result.image.data`` is then read from it when
+        indexed, and ``numpy.asarray`` gives the whole.
+    scratch_folder : path-like, optional
+        Folder for that file; the system's for temporary files when left out.
     on_progress : callable, optional
         Called with a Progress now and then.
 
@@ -94,8 +109,8 @@ def deconvolve(  # noqa: PLR0913
 
     Raises
     ------
-    InputError, RecipeError, EngineError
-        With what was given, what is allowed and what to do.
+    InputError, RecipeError, EngineError, OutputError
+        With what was given, what is allowed and what to do; also where memory or disk cannot hold what is needed.
 
     Notes
     -----
@@ -112,7 +127,7 @@ def deconvolve(  # noqa: PLR0913
     (dtype('float32'), 'YX', 'auto')
     """
     started = time.perf_counter()
-    image = _as_image(image, axes, pixel_size_um, z_step_um, interval_s)
+    image = told_image(image, axes, pixel_size_um, z_step_um, interval_s)
     compute = pick(engine, threads)
     report: Report = on_progress or (lambda _: None)
     if not compute.ready():
@@ -124,61 +139,13 @@ def deconvolve(  # noqa: PLR0913
         )  # fmt: skip
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
-    run = _Run(image, planned, compute, report, scale)
+    room = Room.of(max_memory_bytes, None if scratch_folder is None else Path(scratch_folder))
+    parts = portion(image, planned, compute.threads, room.allowed)
+    room.settle(parts.need)
+    run = _Run(image, planned, compute, report, room, parts, scale)
     for channel in range(image.sizes["C"]) if "C" in image.axes else [None]:
         run.channel(channel)
     return run.result(time.perf_counter() - started)
-
-
-def _as_image(
-    image: Any, axes: str | None, pixel_size_um: float | None, z_step_um: float | None, interval_s: float | None
-) -> Image:
-    if not isinstance(image, Image):
-        return as_image(image, axes, pixel_size_um=pixel_size_um, z_step_um=z_step_um, interval_s=interval_s)
-    if axes is not None and axes != image.axes:
-        return _as_image(
-            as_image(image.data, axes).replace(
-                spacing_um=image.spacing_um, interval_s=image.interval_s, meta=image.meta
-            ),
-            None, pixel_size_um, z_step_um, interval_s,
-        )  # fmt: skip
-    spacing = dict(image.spacing_um)
-    if pixel_size_um is not None:
-        spacing.update(x=pixel_size_um, y=pixel_size_um)
-    if z_step_um is not None:
-        spacing["z"] = z_step_um
-    return image.replace(spacing_um=spacing, interval_s=image.interval_s if interval_s is None else interval_s)
-
-
-@dataclass(frozen=True)
-class _Staged:
-    """A block after the sparse stage: planes in counts, background where the second stage models it, what counts."""
-
-    sparse: Float32Array
-    behind: Float32Array | None
-    masks: list[Mask | None]
-    scale: np.float32
-
-
-class Stack:
-    """Planes of one stack, gathered until all are there."""
-
-    def __init__(self, depth: int, shape: tuple[int, ...], scale: np.float32) -> None:
-        self.sparse = np.empty((depth, *shape), np.float32)
-        self.behind: Float32Array | None = None
-        self.mask: Mask | None = None
-        self.scale, self.missing = scale, depth
-
-    def put(self, z: int, staged: _Staged, i: int) -> None:
-        """Take over plane `i` of a block as plane `z`."""
-        self.sparse[z] = staged.sparse[i]
-        if staged.behind is not None:
-            self.behind = np.zeros_like(self.sparse) if self.behind is None else self.behind
-            self.behind[z] = staged.behind[i]
-        if (part := staged.masks[i]) is not None:
-            self.mask = np.ones(self.sparse.shape, bool) if self.mask is None else self.mask
-            self.mask[z] = part
-        self.missing -= 1
 
 
 @dataclass
@@ -189,6 +156,8 @@ class _Run:
     plan: Plan
     engine: Engine
     report: Report
+    room: Room
+    parts: Portion
     scale: float | None = None
     account: Account = field(default_factory=Account)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -202,9 +171,11 @@ class _Run:
         modelled = recipe.upsample_method == "model" and self.plan.fwhm_yx_px is not None
         self.early = 1 if modelled else self.factor
         finer_sizes = {a: n * (self.factor if a in "YX" else 1) for a, n in sizes.items()}
-        self.out = np.empty(tuple(finer_sizes.values()), np.float32)
+        self.out = self.room.array("result", tuple(finer_sizes.values()))
         wanted = any(r.background != "none" for r in (recipe, *self.plan.channels))
-        self.background = np.zeros(self.image.shape, np.float32) if wanted else None
+        self.background: Array | None = None
+        if wanted:
+            self.background = self.room.array("background", self.image.shape, zero=True)
         self.frames = int(np.prod([n for a, n in sizes.items() if a not in "YX"]))
 
     @property
@@ -235,19 +206,27 @@ class _Run:
         sizes = self.image.sizes
         voxels = sizes["Y"] * sizes["X"] * self.early**2
         halo = halo_planes(self.tied.t or self.tied.z, float(recipe.fidelity))
-        blocks = list(planes.blocks(self.tied.axes, voxels, halo))
+        blocks = list(planes.blocks(self.tied.axes, voxels, halo, self.parts.block_bytes))
         if self.spread is not None and self.spread.deep:
             self._stacks(planes, levels, blocks)
         else:
             self._all(blocks, lambda engine, block: self._block(planes, levels, block, engine))
 
     def _all(self, blocks: Sequence[Block], work: Callable[[Engine, Block], None]) -> None:
-        """Work on blocks: planes several at once, larger blocks one by one with all threads."""
+        """Work on blocks: planes several at once where memory allows, larger blocks one by one with all threads."""
         if not self.tied.axes:
-            self.engine.each(work, blocks)
+            self._each(work, blocks)
         else:
             for block in blocks:
                 work(self.engine, block)
+
+    def _each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
+        """Work on planes, several at once where memory allows."""
+        if self.parts.together:
+            self.engine.each(work, items)
+        else:
+            for item in items:
+                work(self.engine, item)
 
     def _levels(self, planes: Planes) -> Levels:
         """Look at every plane once or twice: largest value and mean, background, and what stands above it."""
@@ -276,7 +255,7 @@ class _Run:
             self._advance("background")
 
         finished = self.done
-        self.engine.each(look, range(len(indices)))
+        self._each(look, range(len(indices)))
         self.done = finished
         top = max(tops.values())
         return Levels(largest, mean, top if top > NOTHING_LEFT * largest else 0.0)
@@ -285,27 +264,56 @@ class _Run:
         where = {**planes.fixed, **index}
         return tuple(where.get(axis, slice(None)) for axis in self.image.axes)
 
-    def _first(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> _Staged:
-        """Take the planes of one block together through the sparse stage."""
+    def _first(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> Staged:
+        """Take the planes of one block through the sparse stage: together where they are tied, else the only one."""
         recipe = self.recipe
         scale = np.float32(levels.scale * (self.early**2 if recipe.upsample_method == "zeros" else 1))
-        data, behind, masks = self._prepare(planes, block)
-        sparse, outcome = data, None
-        modelled = not has_sparse_stage(recipe)
-        if not modelled:
-            net = (data if behind is None else data - behind) / scale
-            together = net.reshape(*block.shape, *net.shape[1:])
-            one = partial(sparse_stage, recipe, self.tied, engine)
-            inside = partial(self._inside, int(block.kept.stop - block.kept.start))
-            tied = bool(self.tied.axes)
-            solution = in_bands(one, together, float(recipe.fidelity), inside) if tied else one(together, inside)
-            sparse, outcome = solution.value.reshape(net.shape) * scale, solution.outcome
+        if self.tied.axes:
+            return self._tied_block(planes, block, scale)
+        data, behind, mask = self._prepare(planes, block.planes[0])
+        if not has_sparse_stage(recipe):
+            self._count(data, behind, data, modelled=behind)
+            return Staged(lambda _: data, behind, [mask], scale)
+        net = (data if behind is None else data - behind) / scale
+        solution = sparse_stage(recipe, self.tied, engine, net, partial(self._inside, 1))
+        sparse = solution.value * scale
+        self._count(data, behind, sparse)
         with self.lock:
-            self.outcomes += [] if outcome is None else [outcome]
-            for i in range(block.kept.start, block.kept.stop):
-                back = None if behind is None else behind[i]
-                self.account.add_first(data[i], back, sparse[i], self.early, in_model=modelled and back is not None)
-        return _Staged(sparse, behind if modelled else None, masks, scale)
+            self.outcomes.append(solution.outcome)
+        return Staged(lambda _: sparse, None, [mask], scale)
+
+    def _tied_block(self, planes: Planes, block: Block, scale: np.float32) -> Staged:
+        """Solve tied planes together; nothing of them but their state need be in memory."""
+        make = partial(self.room.spare, most_bytes=self.parts.spare_bytes)
+        masks: list[Mask | None] = []
+        net: Array | None = None
+        for i, index in enumerate(block.planes):
+            data, behind, mask = self._prepare(planes, index)
+            net = make((*block.shape, *data.shape)) if net is None else net
+            net[nth(i, block.shape)] = (data if behind is None else data - behind) / scale
+            masks.append(mask)
+            if block.kept.start <= i < block.kept.stop:
+                self.account.add_data(data, behind, self.early)
+        assert net is not None
+        one = partial(sparse_stage, self.recipe, self.tied, self.engine)
+        inside = partial(self._inside, int(block.kept.stop - block.kept.start))
+        found = in_bands(one, net, float(self.recipe.fidelity), inside, self.parts.block_bytes, make)
+        self.outcomes.append(found.outcome)
+
+        def plane(i: int) -> Float32Array:
+            sparse: Float32Array = found.value[nth(i, block.shape)] * scale
+            self.account.add_sparse(sparse, None, self.early)
+            return sparse
+
+        return Staged(plane, None, masks, scale)
+
+    def _count(
+        self, data: Float32Array, behind: Float32Array | None, sparse: Float32Array,
+        modelled: Float32Array | None = None,
+    ) -> None:  # fmt: skip
+        with self.lock:
+            self.account.add_data(data, behind, self.early)
+            self.account.add_sparse(sparse, modelled, self.early)
 
     def _block(self, planes: Planes, levels: Levels, block: Block, engine: Engine) -> None:
         """Solve the planes of one block and put those that are kept into the result."""
@@ -313,8 +321,7 @@ class _Run:
         if self.tied.axes:
             self.done += (block.kept.stop - block.kept.start) / 2
         for i in range(block.kept.start, block.kept.stop):
-            behind = None if staged.behind is None else staged.behind[i]
-            found = self._second_stage(staged.sparse[i], behind, staged.scale, staged.masks[i], engine)
+            found = self._second_stage(staged.plane(i), staged.behind, staged.scale, staged.masks[i], engine)
             self._keep(self._place(block.planes[i], planes), found)
             self._advance("deconvolution", 0.5 if self.tied.axes else 1)
 
@@ -333,9 +340,12 @@ class _Run:
             staged = self._first(planes, levels, block, engine)
             for i in range(block.kept.start, block.kept.stop):
                 index = block.planes[i]
+                plane = staged.plane(i)
                 with self.lock:
-                    stack = waiting.setdefault(index.get("T"), Stack(depth, staged.sparse.shape[1:], staged.scale))
-                stack.put(index["Z"], staged, i)
+                    if index.get("T") not in waiting:
+                        waiting[index.get("T")] = Stack(depth, plane.shape, staged.scale)
+                    stack = waiting[index.get("T")]
+                    stack.put(index["Z"], plane, staged.behind, staged.masks[i])
                 self._advance("deconvolution", 0.5)
 
         for _, group in groupby(blocks, lambda block: block.planes[0].get("T")):
@@ -346,16 +356,15 @@ class _Run:
                 self._keep(self._place({} if at is None else {"T": at}, planes), found)
                 self._advance("deconvolution", depth / 2)
 
-    def _prepare(self, planes: Planes, block: Block) -> tuple[Float32Array, Float32Array | None, list[Mask | None]]:
-        """Read the planes of a block, their background, in counts on the sparse stage's grid, and where data count."""
-        raw = [planes.read(index)[0] for index in block.planes]
-        masks = [countable(plane, self.top) for plane in raw]
-        data = np.stack([self._finer(plane) for plane in raw])
-        masks = [m if m is None else m.repeat(self.early, 0).repeat(self.early, 1) for m in masks]
+    def _prepare(self, planes: Planes, index: Index) -> tuple[Float32Array, Float32Array | None, Mask | None]:
+        """Read a plane and its background, in counts on the sparse stage's grid, and where data count."""
+        raw = planes.read(index)[0]
+        mask = countable(raw, self.top)
+        if mask is not None:
+            mask = mask.repeat(self.early, 0).repeat(self.early, 1)
         if self.background is None or self.recipe.background == "none":
-            return data, None, masks
-        behind = [self._finer(self.background[self._place(index, planes)]) for index in block.planes]
-        return data, np.stack(behind), masks
+            return self._finer(raw), None, mask
+        return self._finer(raw), self._finer(self.background[self._place(index, planes)]), mask
 
     def _finer(self, plane: Float32Array) -> Float32Array:
         return finer(plane, self.early, self.recipe.upsample_method)
@@ -385,6 +394,7 @@ class _Run:
         spacing = {a: size / (self.factor if a in "xy" else 1) for a, size in image.spacing_um.items()}
         outcome = worst(self.outcomes)
         notes = (*self.plan.notes, *self.account.notes(recipe), *([] if outcome.ok else [outcome.value]))
+        notes += (self.parts.note,) if self.parts.note else ()
         made = provenance(image, self.plan, self.engine.describe(), notes, self.scale)
         behind = None if self.background is None else image.replace(data=self.background)
         return Result(

@@ -1,0 +1,148 @@
+"""What a run needs: memory of planes, blocks and stacks at once, and how much is worked on at a time for it to fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from ..engines.imaging import extended_for
+from ..image import Image
+from ..recipe import Recipe
+from . import blocks
+from .continuity import continuity_of
+from .plan import Plan
+from .room import Need
+from .spread import Spread
+
+PLANE_ARRAYS: Final = 16
+"""Arrays of a plane that are in memory while it goes through all stages (measured: 13 to 16)."""
+
+STACK_ARRAYS: Final = 8
+"""Arrays of the extended stack that its deconvolution in three dimensions has in memory."""
+
+BAND_BYTES: Final = 16
+"""Beside the state, per voxel of a band: its data, the solution and copies of them."""
+
+LEAST_BLOCK: Final = 1_000_000
+"""Blocks are not made smaller than this many bytes of solver state: halos would be most of the work."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """How much is worked on at a time.
+
+    Attributes
+    ----------
+    need : Need
+        What that takes.
+    block_bytes : int
+        State of the sparse stage for one block; `blocks.BLOCK_BYTES` unless memory is short.
+    spare_bytes : int
+        Largest array of a block that is kept in memory.
+    together : bool
+        Whether planes are worked on several at once, one per thread.
+    """
+
+    need: Need
+    block_bytes: int
+    spare_bytes: int
+    together: bool = True
+
+    @property
+    def note(self) -> str:
+        """What the user should know, if anything."""
+        if self.block_bytes == blocks.BLOCK_BYTES:
+            return ""
+        return (
+            "memory is short, so the sparse stage works on smaller blocks than elsewhere: values may differ by up to "
+            "1e-3 of the maximum from a run with more memory"
+        )
+
+
+def portion(image: Image, plan: Plan, threads: int, allowed: int) -> Portion:
+    """Return how much is worked on at a time so that a run takes `allowed` bytes if that can be."""
+    channels = range(image.sizes["C"]) if "C" in image.axes else [None]
+    parts = [_of_channel(image, plan, channel, threads, allowed) for channel in channels]
+    largest = max(parts, key=lambda part: part.need.solver)
+    return Portion(
+        largest.need, min(p.block_bytes for p in parts), min(p.spare_bytes for p in parts),
+        all(p.together for p in parts),
+    )  # fmt: skip
+
+
+def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion:
+    recipe, sizes = plan.of(channel), image.sizes
+    plane = 4 * PLANE_ARRAYS * sizes["Y"] * sizes["X"] * recipe.upsample**2
+    waiting, deconvolving = _stack_bytes(image, recipe, plan.spread(channel))
+    at_once = min(threads, math.prod(n for a, n in sizes.items() if a in "TZ"))
+    together = waiting + at_once * plane <= allowed
+    block_bytes, spare, first = blocks.BLOCK_BYTES, allowed // 8, plane * (at_once if together else 1)
+    tied = continuity_of(image, recipe)
+    if tied.axes:
+        early = 1 if recipe.upsample_method == "model" and plan.fwhm_yx_px is not None else recipe.upsample
+        block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
+        for share, spare in product((2, 4, 8, allowed + 1), (allowed // 8, 0)):
+            block_bytes = block.largest((allowed - waiting - plane) // share)
+            state, held = block.bytes(block_bytes)
+            first = plane + state + (2 * held if held <= spare else 0)
+            if waiting + first <= allowed:
+                break
+    behind = any(r.background != "none" for r in (plan.recipe, *plan.channels))
+    need = Need(
+        waiting + max(first, deconvolving),
+        4 * math.prod(image.shape) * plan.recipe.upsample**2,
+        4 * math.prod(image.shape) if behind else 0,
+        "crop the stack, or use --dimensions 2d" if deconvolving > first else "crop the image",
+    )
+    return Portion(need, block_bytes, spare, together or bool(tied.axes))
+
+
+def _stack_bytes(image: Image, recipe: Recipe, spread: Spread | None) -> tuple[int, int]:
+    """Bytes of a stack that waits for its planes, and of its deconvolution in three dimensions; zeros without one."""
+    if spread is None or spread.psf is None or not spread.deep:
+        return 0, 0
+    shape = [image.sizes[a] * (recipe.upsample if a != "Z" else 1) for a in "ZYX"]
+    extended = math.prod(extended_for(shape, spread.psf.data).object_shape)
+    return 2 * 4 * math.prod(shape), STACK_ARRAYS * 4 * extended
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The largest block of a channel whose planes are tied."""
+
+    sizes: Mapping[str, int]
+    axes: str
+    early: int
+    fidelity: float
+    weight: float
+
+    @property
+    def per_voxel(self) -> int:
+        return blocks.BYTES_PER_VOXEL_4D if self.axes == "TZ" else blocks.BYTES_PER_VOXEL
+
+    def cut(self, block_bytes: int) -> tuple[int, int]:
+        """Return the most planes of a block and the most rows of a band."""
+        depth = self.sizes["Z"] if self.axes == "TZ" else 1
+        rows, columns = self.sizes["Y"] * self.early, self.sizes["X"] * self.early
+        halo = blocks.halo_planes(self.weight, self.fidelity)
+        along = blocks.spans(self.sizes[self.axes[0]], depth * rows * columns, halo, self.per_voxel, block_bytes)
+        planes = depth * max(outer.stop - outer.start for outer, _ in along)
+        halo = blocks.halo_planes(1.0, self.fidelity)
+        down = blocks.spans(rows, planes * columns, halo, self.per_voxel, block_bytes)
+        return planes, max(outer.stop - outer.start for outer, _ in down)
+
+    def bytes(self, block_bytes: int) -> tuple[int, int]:
+        """Bytes of the state on one band with what goes in and comes out, and of one array of the whole block."""
+        planes, rows = self.cut(block_bytes)
+        columns = self.sizes["X"] * self.early
+        return (self.per_voxel + BAND_BYTES) * planes * rows * columns, 4 * planes * self.sizes[
+            "Y"
+        ] * self.early * columns
+
+    def largest(self, left: int) -> int:
+        """Return the bytes of state that fit, the usual ones where they cut the image no differently."""
+        fitting = min(blocks.BLOCK_BYTES, max(LEAST_BLOCK, left))
+        return blocks.BLOCK_BYTES if self.cut(fitting) == self.cut(blocks.BLOCK_BYTES) else fitting

@@ -1,0 +1,59 @@
+"""What passes from the sparse stage to the second one: planes, or whole stacks gathered from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engines import Float32Array
+from .second_stage import Mask
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A block after the sparse stage.
+
+    Attributes
+    ----------
+    plane : callable
+        Returns plane i in counts.
+    behind : array or None
+        Background of its only plane where the second stage models it.
+    masks : list of array or None
+        Where data count, by plane.
+    scale : float32
+        Counts that are 1 to the solvers.
+    """
+
+    plane: Callable[[int], Float32Array]
+    behind: Float32Array | None
+    masks: list[Mask | None]
+    scale: np.float32
+
+
+class Stack:
+    """Planes of one stack, gathered until all are there."""
+
+    def __init__(self, depth: int, shape: tuple[int, ...], scale: np.float32) -> None:
+        self.sparse = np.empty((depth, *shape), np.float32)
+        self.behind: Float32Array | None = None
+        self.mask: Mask | None = None
+        self.scale, self.missing = scale, depth
+
+    def put(self, z: int, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> None:
+        """Take over a plane as plane `z`."""
+        self.sparse[z] = plane
+        if behind is not None:
+            self.behind = np.zeros_like(self.sparse) if self.behind is None else self.behind
+            self.behind[z] = behind
+        if mask is not None:
+            self.mask = np.ones(self.sparse.shape, bool) if self.mask is None else self.mask
+            self.mask[z] = mask
+        self.missing -= 1
+
+
+def nth(i: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the place of plane `i` in a block, the last axis running fastest."""
+    return tuple(int(n) for n in np.unravel_index(i, shape))

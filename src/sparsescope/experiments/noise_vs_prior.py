@@ -52,8 +52,9 @@ def run(ask: Ask) -> Findings:
     canvas = Canvas(grid)
     rng = np.random.default_rng(3)
     for draw in (rings, puncta):
-        draw(canvas, rng, Look(0.11, DIAMETER_UM, max(4, round(side**2 / 250))))
-        canvas.samples /= canvas.samples.max()
+        one = Canvas(grid)
+        draw(one, rng, Look(0.11, DIAMETER_UM, max(4, round(side**2 / 250))))
+        canvas.samples += one.samples / one.samples.sum()
     truth = grid.pixels(canvas.samples)
     noises = NOISES[::3] if ask.quick else NOISES
     found = []
@@ -142,11 +143,10 @@ def _sentences(
     )
     boundary = (
         (
-            "Beyond 20 % noise the automatic choice becomes a gamble: the frame predicts its hidden pixels badly "
-            f"whatever the fidelity, and the least of all scores is {ratio.min():.2f} of the best in its row "
-            f"({max(lag)} columns away). With sparsity, iterations and background left open as well, the mean over "
-            f"all rows is {whole.mean():.2f} of the table's best (least {whole.min():.2f}): on frames as noisy as "
-            "these, what is known should be said."
+            "Beyond 20 % noise the frame predicts its hidden pixels badly whatever the fidelity, and the choice is "
+            f"less sure: the least of all scores is {ratio.min():.2f} of the best in its row ({max(lag)} columns "
+            "away at most). With sparsity, iterations and background left open as well, the mean over all rows is "
+            f"{whole.mean():.2f} of the table's best (least {whole.min():.2f})."
         ),
         (
             f"More noise costs detail at any weight: the best score falls from {first.table[0].max():.2f} at "

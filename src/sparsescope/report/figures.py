@@ -93,7 +93,7 @@ def _bar(axes: Axes, shape: tuple[int, ...], pixel_um: float) -> None:
     text = f"{length:g} µm" if length >= 1 else f"{length * 1000:g} nm"
     axes.plot([end - length / pixel_um, end], [y, y], color="white", linewidth=3, solid_capstyle="butt")
     axes.text(
-        end - length / pixel_um / 2, y - 0.03 * shape[0], text, color="white", ha="center", va="bottom", fontsize=8,
+        end, y - 0.03 * shape[0], text, color="white", ha="right", va="bottom", fontsize=8,
         path_effects=[withStroke(linewidth=2, foreground="black")],
     )  # fmt: skip
 

@@ -134,7 +134,7 @@ def _solvers(side: int, effort: float) -> dict[str, Solver]:
         "differential evolution": evolution,
     }
     if not _others_missing():
-        solvers["genetic algorithm"] = _population("GA", round(5000 * effort))
+        solvers["genetic algorithm"] = _population("GA", round(4000 * effort))
         solvers["particle swarm"] = _population("PSO", round(1200 * effort))
     return solvers
 

@@ -12,6 +12,8 @@ from .model import COLOURS, Finding, Map, Number
 
 DOUBT_PERCENT: Final = (5.0, 20.0)
 """Part of the window that is to be doubted: amber from, red from; so with all pairs below."""
+DOUBT_LIGHT_PERCENT: Final = (10.0, 30.0)
+"""Part of the result's light in doubtful places: small structures fill little of the window."""
 CHI2: Final = (1.3, 2.0)
 DISAGREEMENT_PERCENT: Final = (25.0, 50.0)
 PSF_PERCENT: Final = (15.0, 30.0)
@@ -24,6 +26,7 @@ BEYOND_PSF_SIGMAS: Final = (3.5, 8.0)
 OVERFITTED_CHI2: Final = 0.5
 """Below it a residual is so small that noise must have been fitted."""
 
+BLIND: Final = "what is false in every variant and finer than the PSF; haze taken for structure; a lone weak find"
 REASONS: Final = {
     "lost": "light of the data that the result lacks",
     "invented": "light in the result that the data lack",
@@ -44,6 +47,10 @@ class Rule(NamedTuple):
 
 
 RULES: Final = (
+    Rule(
+        "doubtful_light_percent", DOUBT_LIGHT_PERCENT, "{:.2g} % of the light stands in doubtful places",
+        "{:.2g} % of the light stands in doubtful places (see the map)",
+    ),
     Rule(
         "residual_chi2", CHI2, "the result explains the data down to the noise (χ² {:.2f})",
         "the result does not explain the data: the residual's χ² is {:.2f} where 1 is noise. Check the PSF's width, "
@@ -100,6 +107,12 @@ def judge(
         psf_denied=(values.get("beyond_psf_sigmas") or 0.0) > BEYOND_PSF_SIGMAS[0],
     )  # fmt: skip
     doubtful, map_ = _doubtful(masks)
+    light = np.maximum(arrays["value"], 0)
+    share = 100 * float(light[masks.any].sum()) / max(float(light.sum()), 1e-30)
+    doubtful.append(
+        Number("doubtful_light_percent", share, "%", "part of the result's light in doubtful places", BLIND)
+    )
+    values["doubtful_light_percent"] = share
     findings = [_area(masks, doubtful[0])]
     for rule in RULES:
         value = values.get(rule.number)
@@ -114,7 +127,7 @@ def judge(
 
 def _doubtful(masks: Doubt) -> tuple[list[Number], Map]:
     """Part of the window that is to be doubted, in all and by reason, and the map of reasons."""
-    blind = "what is false in every variant and finer than the PSF; haze taken for structure; a lone weak find"
+    blind = BLIND
     numbers = [
         Number(
             "doubtful_percent", 100 * float(masks.any.mean()), "%", "part of the window that is to be doubted", blind

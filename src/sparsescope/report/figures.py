@@ -26,7 +26,7 @@ def png(figure: Figure) -> bytes:
     Examples
     --------
     >>> png(Figure(((Picture(np.eye(8), "a line"),),)))[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Drawing

@@ -13,7 +13,7 @@ from scipy import fft, ndimage
 
 import sparsescope as ss
 from sparsescope.engines import Blur, HessianTerms, pick
-from sparsescope.engines.arithmetic import Fused
+from sparsescope.engines.fused import Fused
 from sparsescope.engines.imaging import SelfAdjoint
 from sparsescope.solvers.data_term import DataTerm
 from sparsescope.solvers.loop import solve

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sparsescope.errors import InputError, RecipeError
-from sparsescope.preprocess.upsample import upsample
+from sparsescope.preprocess.upsample import insert_zeros, upsample
 
 FACTORS = st.integers(1, 4)
 SHAPES = st.tuples(st.integers(1, 33), st.integers(1, 33))
@@ -142,3 +142,24 @@ def test_pixels_that_are_not_finite_are_refused_with_the_remedy() -> None:
 def test_an_array_without_planes_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="no planes"):
         upsample(np.ones(shape), 2)
+
+
+@given(plane=hnp.arrays(np.float32, SHAPES, elements=st.floats(0, 1000, width=32)), factor=FACTORS)
+def test_inserted_zeros_keep_the_mean_and_surround_each_pixel(plane: np.ndarray, factor: int) -> None:
+    fine = insert_zeros(plane, factor)
+    assert fine.shape == (plane.shape[0] * factor, plane.shape[1] * factor)
+    assert fine.dtype == np.float32
+    assert np.array_equal(fine[(factor - 1) // 2 :: factor, (factor - 1) // 2 :: factor], plane * factor**2)
+    assert np.count_nonzero(fine) == np.count_nonzero(plane)
+
+
+def test_inserted_zeros_leave_the_plane_in_its_place_for_odd_factors() -> None:
+    plane = gaussian((40, 41), (19.31, 17.77), 1.5).astype(np.float32)
+    after = centroid_um(insert_zeros(plane, 3).astype(np.float64), 0.1 / 3)
+    np.testing.assert_allclose(after, centroid_um(plane, 0.1), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0, 17, 1.5, True])
+def test_zeros_are_inserted_by_whole_factors_only(factor: float) -> None:
+    with pytest.raises(RecipeError, match="a whole number from 1 to 16"):
+        insert_zeros(np.ones((3, 3), np.float32), factor)  # type: ignore[arg-type]

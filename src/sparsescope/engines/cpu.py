@@ -23,13 +23,14 @@ from . import (
     PublishedIteration,
     kernels_blur,
     kernels_plane,
+    kernels_separable,
     kernels_volume,
 )
-from .arithmetic import Fused
 from .chebyshev import inverse_polynomial
 from .compiled import is_kept
 from .cpu_spacetime import CertifiedSpacetime, PublishedSpacetime
 from .cpu_volume import CertifiedVolume, PublishedVolume
+from .fused import Fused
 from .imaging import Decimated, SelfAdjoint
 from .separable import Separable
 from .tiles import Tiling
@@ -170,7 +171,8 @@ class CpuEngine:
         return made if factor == 1 else Decimated(made, factor)
 
     def ready(self) -> bool:
-        return all(map(is_kept, (kernels_plane.sweep, kernels_volume.duals, kernels_blur.blur_rows)))
+        used = (kernels_plane.sweep, kernels_volume.duals, kernels_blur.blur_rows, kernels_separable.correlate_rows)
+        return all(map(is_kept, used))
 
     def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
         if len(items) < self.threads:

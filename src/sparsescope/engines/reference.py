@@ -17,9 +17,9 @@ from ..operators import (
     second_difference,
 )
 from . import Arithmetic, Blur, Engine, Float32Array, HessianTerms, Imaging, Read, Turn, Write
-from .arithmetic import Plain
 from .imaging import Decimated, SelfAdjoint, extended_for
 from .momentum import Momentum, rms_bound, squared_norm
+from .plain import Plain
 
 Array = npt.NDArray[np.floating[Any]]
 Item = TypeVar("Item")

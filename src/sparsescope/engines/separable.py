@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import Arithmetic, Float32Array, Read, Turn, Write, kernels_separable
-from .arithmetic import Fused
+from .fused import Fused
 from .imaging import Scratch, extended
 
 ROWS = 32

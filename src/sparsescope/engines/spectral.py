@@ -10,12 +10,15 @@ import numpy.typing as npt
 from scipy import fft
 
 from . import Arithmetic, Float32Array, Read, Turn, Write
-from .arithmetic import Fused
+from .fused import Fused
 from .imaging import Domain, Scratch, extended_for
-from .separable import ROWS, Run
+from .separable import Run
 
 Complex64Array = npt.NDArray[np.complex64]
 Place = tuple[slice, ...]
+
+ROWS = 64
+"""Rows of a plane that are transformed together."""
 
 CHUNK_BYTES = 400_000
 """Columns along the first axis that are transformed together: they stay in the second-level cache."""

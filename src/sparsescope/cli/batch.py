@@ -27,13 +27,13 @@ def attempt(action: Callable[[Path], dict[str, Any]], source: Path) -> tuple[dic
         return None, f"unexpected {text}. This is a bug: please report it (SPARSESCOPE_DEBUG=1 shows where it is)"
 
 
-def _named(reason: str, source: Path) -> str:
+def named(reason: str, source: Path) -> str:
     """Return a reason in which the file is named once, with its folder.
 
     Examples
     --------
     >>> path = Path("new") / "cell.tif"
-    >>> _named("cell.tif is cut off", path) == f"{path} is cut off"
+    >>> named("cell.tif is cut off", path) == f"{path} is cut off"
     True
     """
     if str(source) in reason:
@@ -74,12 +74,17 @@ def go_through(
         document, reason = attempt(action, source)
         if document is None:
             failed[str(source)] = reason
-            say.error(_named(reason, source))
+            say.error(named(reason, source))
         else:
             documents.append(document)
+    end(failed, total)
+    return documents, failed
+
+
+def end(failed: Mapping[str, str], total: int) -> None:
+    """List what failed after a batch."""
     if failed and total > 1:
         say.aside(f"{len(failed)} of {total} inputs failed: {', '.join(map(say.plain, failed))}")
-    return documents, failed
 
 
 def print_documents(documents: list[dict[str, Any]], failed: Mapping[str, str], **more: Any) -> None:

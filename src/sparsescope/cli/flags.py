@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from ..errors import RecipeError
+from ..errors import InputError, RecipeError
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe, allowed
 from .exits import UsageError
 from .say import number
@@ -162,6 +162,45 @@ class Writing:
     no_report: Annotated[bool, Parameter(group=OUTPUT)] = False
 
 
+@dataclass(frozen=True)
+class Computing:
+    """What of the machine is used.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Threads to compute with. [default: all cores]
+    max_memory : str, optional
+        Memory to use at most, such as 2GB: what does not fit is kept in a temporary file beside the result. [default:
+        four fifths of what is free]
+    jobs : int
+        Files to work on at once; they share threads and memory.
+    """
+
+    threads: Annotated[int | None, Parameter(group=OUTPUT)] = None
+    max_memory: Annotated[str | None, Parameter(group=OUTPUT)] = None
+    jobs: Annotated[int, Parameter(group=OUTPUT)] = 1
+
+    def check(self) -> None:
+        """Raise UsageError where a number makes no sense."""
+        for name in ("threads", "jobs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: allowed is a whole number from 1")
+
+    @property
+    def max_memory_bytes(self) -> int | None:
+        """The limit in bytes."""
+        if self.max_memory is None:
+            return None
+        from ..pipeline.room import parse_bytes
+
+        try:
+            return parse_bytes(self.max_memory)
+        except InputError as error:
+            raise UsageError(f"--max-memory: {error}") from None
+
+
 def limits(name: str) -> str:
     """Say in which unit a parameter of the recipe is, what it may be, and its default.
 
@@ -215,7 +254,9 @@ else:
     )
 
 
-READING, BLURRING, START, METHOD, WRITING = Reading(), Blurring(), Start(), Method(), Writing()
+READING, BLURRING, START, METHOD, WRITING, COMPUTING = (
+    Reading(), Blurring(), Start(), Method(), Writing(), Computing(),
+)  # fmt: skip
 """Nothing said: the defaults of commands."""
 
 

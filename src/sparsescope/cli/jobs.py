@@ -31,9 +31,16 @@ class Job:
     dtype: str = ""
     """Type of the numbers to write; what `writing` says when empty."""
     threads: int | None = None
+    max_memory_bytes: int | None = None
     quiet: bool = False
     silent: bool = False
     """Print nothing on stdout."""
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The files that are written if there is a background."""
+        extra = (self.background_target,) if self.writing.save_background else ()
+        return (self.target, *extra, *(() if self.writing.no_report else (self.report_target,)))
 
     @property
     def background_target(self) -> Path:

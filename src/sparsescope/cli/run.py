@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from . import say, show
+from .at_once import Share, go_through_at_once
 from .batch import go_through, print_documents
+from .dry_run import rehearse
 from .exits import FAILED, OK, UsageError
 from .files import collect, make_folder, targets
 from .flags import (
     BLURRING,
+    COMPUTING,
     INPUT,
     METHOD,
     OUTPUT,
@@ -21,6 +24,7 @@ from .flags import (
     START,
     WRITING,
     Blurring,
+    Computing,
     Method,
     Reading,
     Start,
@@ -28,7 +32,7 @@ from .flags import (
     recipe_of,
 )
 from .jobs import Job
-from .work import work
+from .work import prepare, work
 
 
 def run(
@@ -39,7 +43,8 @@ def run(
     method: Annotated[Method, SAME] = METHOD,
     writing: Annotated[Writing, SAME] = WRITING,
     stack: Annotated[bool, Parameter(group=INPUT)] = False,
-    threads: Annotated[int | None, Parameter(group=OUTPUT)] = None,
+    computing: Annotated[Computing, SAME] = COMPUTING,
+    dry_run: Annotated[bool, Parameter(group=OUTPUT)] = False,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
     quiet: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> int:
@@ -51,8 +56,8 @@ def run(
         Images (TIFF, LSM, OME-Zarr, ND2, CZI, LIF, OIB, MRC), folders of them, or patterns such as 'data/*.tif'.
     stack
         Take each folder or pattern as one image: TIFF files of one plane, joined by t, z and c in their names.
-    threads
-        Threads to compute with. [default: all cores]
+    dry_run
+        Show every number, memory, time and the files that would be written; write nothing.
     json
         Print one JSON document on stdout instead of the table.
     quiet
@@ -60,12 +65,11 @@ def run(
     """
     if writing.overwrite and writing.skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other: use one of them")
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads {threads}: allowed is a whole number from 1")
+    computing.check()
     settings, origins = recipe_of(method, start)
     found = collect(files, stack=stack)
     places = targets(found.files, writing.out, writing.format)
-    if writing.out is not None:
+    if writing.out is not None and not dry_run:
         make_folder(writing.out)
     skipped = [path for path, place in places.items() if writing.skip_existing and place.exists()]
     for path in found.left_out:
@@ -73,22 +77,34 @@ def run(
     for path in skipped:
         say.aside(f"{say.plain(path)}: skipped, {say.plain(places[path])} exists")
 
-    def one(path: Path) -> dict[str, object]:
-        job = Job(
-            path,
-            places[path],
-            settings,
-            origins,
-            reading,
-            writing,
-            blurring=blurring,
-            threads=threads,
-            quiet=quiet,
-            silent=json,
+    share = Share.of(computing, len(places) - len(skipped), dry_run=dry_run)
+    todo = {
+        path: Job(
+            path, place, settings, origins, reading, writing, blurring=blurring, threads=share.threads,
+            max_memory_bytes=share.max_memory_bytes, quiet=quiet, silent=json,
         )
-        return show.as_document(work(job))
+        for path, place in places.items()
+        if path not in skipped
+    }  # fmt: skip
 
-    documents, failed = go_through([path for path in found.files if path not in skipped], one, found.failures)
+    def one(path: Path) -> dict[str, Any]:
+        return rehearsed(todo[path]) if dry_run else done(todo[path])
+
+    if share.jobs > 1:
+        documents, failed = go_through_at_once(todo.values(), done, found.failures, share.jobs)
+    else:
+        documents, failed = go_through(todo, one, found.failures)
     if json:
         print_documents(documents, failed, skipped=skipped)
     return FAILED if failed else OK
+
+
+def done(job: Job) -> dict[str, Any]:
+    """Do one job and return what became of it."""
+    return show.as_document(work(job))
+
+
+def rehearsed(job: Job) -> dict[str, Any]:
+    """Say what one job would do."""
+    image, _, planned = prepare(job)
+    return rehearse(job, image, planned)

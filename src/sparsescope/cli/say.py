@@ -101,6 +101,12 @@ def as_json(document: Mapping[str, Any]) -> None:
     sys.stdout.flush()  # so that a reader who has left is met here and not while Python ends
 
 
+def plainly(document: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a document as plain values, as another process can hand them over."""
+    made: dict[str, Any] | None = None if document is None else _sayable(document)
+    return made
+
+
 def _sayable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _sayable(item) for key, item in value.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 from ..io import sha256
-from . import say, show
+from . import dry_run, say, show
 from .evidence import evidence_of
 from .jobs import Done, Job
 from .progress import shown
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
     from ..evidence import Evidence
     from ..image import Image
-    from ..pipeline import Result
+    from ..pipeline import Plan, Result
 
 
-def work(job: Job) -> Done:
-    """Read, deconvolve, write and show one file; raises a SparsescopeError where that cannot be done."""
-    from ..io import write
-    from ..pipeline import deconvolve, plan
+def prepare(job: Job) -> tuple[Image, str, Plan]:
+    """Read and plan one file, and show every number; what cannot be written is told before."""
+    from ..pipeline import plan
 
     check_targets(job)
     image = job.reading.read(job.source)
@@ -33,8 +32,22 @@ def work(job: Job) -> Done:
     if not job.silent:
         show.header(job.source, image)
         say.table(show.numbers(image, planned))
+    return image, dtype, planned
+
+
+def work(job: Job) -> Done:
+    """Read, deconvolve, write and show one file; raises a SparsescopeError where that cannot be done."""
+    from ..io import write
+    from ..pipeline import deconvolve
+
+    image, dtype, planned = prepare(job)
+    if not job.silent:
+        dry_run.line(dry_run.outlook_of(job, image, planned))
     with shown(job.source.name, quiet=job.quiet) as report:
-        result = deconvolve(image, planned=planned, threads=job.threads, on_progress=report)
+        result = deconvolve(
+            image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
+            scratch_folder=job.target.parent, on_progress=report,
+        )  # fmt: skip
     written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
     where: dict[str, Any] = {"overwrite": job.writing.overwrite, "format": job.writing.format}
     notes += write(job.target, _with_flags(result.image, job), dtype=dtype, **where)
@@ -87,9 +100,7 @@ def check_targets(job: Job) -> None:
     from ..io.zarr_store import MARKS
 
     marks = MARKS if job.writing.format.startswith("ome-zarr") else None
-    extra = [job.background_target] if job.writing.save_background else []
-    extra += [] if job.writing.no_report else [job.report_target]
-    for path in [job.target, *extra]:
+    for path in job.written:
         check_target(path, overwrite=job.writing.overwrite, marks=None if path == job.report_target else marks)
         if not os.access(path.parent, os.W_OK):
             raise OutputError(f"cannot write {path}: no permission to write in {path.parent}; use --out FOLDER")

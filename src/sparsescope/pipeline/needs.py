@@ -44,12 +44,15 @@ class Portion:
         Largest array of a block that is kept in memory.
     together : bool
         Whether planes are worked on several at once, one per thread.
+    overlap : float
+        How many times more is solved than is kept, for the halos of blocks.
     """
 
     need: Need
     block_bytes: int
     spare_bytes: int
     together: bool = True
+    overlap: float = 1.0
 
     @property
     def note(self) -> str:
@@ -69,7 +72,7 @@ def portion(image: Image, plan: Plan, threads: int, allowed: int) -> Portion:
     largest = max(parts, key=lambda part: part.need.solver)
     return Portion(
         largest.need, min(p.block_bytes for p in parts), min(p.spare_bytes for p in parts),
-        all(p.together for p in parts),
+        all(p.together for p in parts), max(p.overlap for p in parts),
     )  # fmt: skip
 
 
@@ -80,7 +83,7 @@ def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, all
     at_once = min(threads, math.prod(n for a, n in sizes.items() if a in "TZ"))
     together = waiting + at_once * plane <= allowed
     block_bytes, spare, first = blocks.BLOCK_BYTES, allowed // 8, plane * (at_once if together else 1)
-    tied = continuity_of(image, recipe)
+    tied, overlap = continuity_of(image, recipe), 1.0
     if tied.axes:
         early = 1 if recipe.upsample_method == "model" and plan.fwhm_yx_px is not None else recipe.upsample
         block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
@@ -90,6 +93,7 @@ def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, all
             first = plane + state + (2 * held if held <= spare else 0)
             if waiting + first <= allowed:
                 break
+        overlap = block.overlap(block_bytes)
     behind = any(r.background != "none" for r in (plan.recipe, *plan.channels))
     need = Need(
         waiting + max(first, deconvolving),
@@ -97,7 +101,7 @@ def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, all
         4 * math.prod(image.shape) if behind else 0,
         "crop the stack, or use --dimensions 2d" if deconvolving > first else "crop the image",
     )
-    return Portion(need, block_bytes, spare, together or bool(tied.axes))
+    return Portion(need, block_bytes, spare, together or bool(tied.axes), overlap)
 
 
 def _stack_bytes(image: Image, recipe: Recipe, spread: Spread | None) -> tuple[int, int]:
@@ -125,14 +129,22 @@ class _Block:
 
     def cut(self, block_bytes: int) -> tuple[int, int]:
         """Return the most planes of a block and the most rows of a band."""
+        along, down = self._lengths(block_bytes)
+        return max(along) * (self.sizes["Z"] if self.axes == "TZ" else 1), max(down)
+
+    def overlap(self, block_bytes: int) -> float:
+        """Return how many times more planes and rows are solved than are kept."""
+        along, down = self._lengths(block_bytes)
+        return sum(along) / self.sizes[self.axes[0]] * sum(down) / (self.sizes["Y"] * self.early)
+
+    def _lengths(self, block_bytes: int) -> tuple[list[int], list[int]]:
+        """Return how many planes (time points of a movie of stacks) each block has, and how many rows each band."""
         depth = self.sizes["Z"] if self.axes == "TZ" else 1
         rows, columns = self.sizes["Y"] * self.early, self.sizes["X"] * self.early
         halo = blocks.halo_planes(self.weight, self.fidelity)
-        along = blocks.spans(self.sizes[self.axes[0]], depth * rows * columns, halo, self.per_voxel, block_bytes)
-        planes = depth * max(outer.stop - outer.start for outer, _ in along)
+        along = _lengths(self.sizes[self.axes[0]], depth * rows * columns, halo, self.per_voxel, block_bytes)
         halo = blocks.halo_planes(1.0, self.fidelity)
-        down = blocks.spans(rows, planes * columns, halo, self.per_voxel, block_bytes)
-        return planes, max(outer.stop - outer.start for outer, _ in down)
+        return along, _lengths(rows, depth * max(along) * columns, halo, self.per_voxel, block_bytes)
 
     def bytes(self, block_bytes: int) -> tuple[int, int]:
         """Bytes of the state on one band with what goes in and comes out, and of one array of the whole block."""
@@ -146,3 +158,7 @@ class _Block:
         """Return the bytes of state that fit, the usual ones where they cut the image no differently."""
         fitting = min(blocks.BLOCK_BYTES, max(LEAST_BLOCK, left))
         return blocks.BLOCK_BYTES if self.cut(fitting) == self.cut(blocks.BLOCK_BYTES) else fitting
+
+
+def _lengths(*cut: int) -> list[int]:
+    return [outer.stop - outer.start for outer, _ in blocks.spans(*cut)]

@@ -46,6 +46,19 @@ def test_noise_lowers_the_agreement_to_that_of_signal_to_noise() -> None:
     assert abs(agreement(rng.normal(size=truth.shape), truth)) < 0.05
 
 
+def test_only_rings_beyond_the_coarsest_count_all_alike() -> None:
+    rng = np.random.default_rng(0)
+    truth, noise = rng.normal(size=(2, 200, 200))
+    ring = np.hypot(np.fft.fftfreq(200)[:, None], np.fft.fftfreq(200))
+
+    def replaced(low: float, high: float) -> float:
+        other = (ring >= low) & (ring < high)
+        return agreement(np.fft.ifft2(np.where(other, np.fft.fft2(noise), np.fft.fft2(truth))).real, truth)
+
+    assert replaced(0.0, 0.015) > 0.98
+    assert replaced(0.03, 0.09) == pytest.approx(1 - 0.06 / 0.48, abs=0.025)
+
+
 def test_a_constant_image_has_no_correlation() -> None:
     assert np.isnan(correlation(np.ones((64, 64)), scene(side=64)))
 

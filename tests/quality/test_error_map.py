@@ -33,6 +33,7 @@ def test_scale_offset_and_width_of_a_blurred_scene_are_found(sigma: float) -> No
     assert found.scale == pytest.approx(3, rel=0.02)
     assert found.offset == pytest.approx(100, rel=0.01)
     assert found.rsp > 0.999
+    assert abs(found.error).max() < 0.02 * data.max()
 
 
 def test_pasted_structure_stands_out_below_zero_and_lost_structure_above() -> None:

@@ -72,6 +72,15 @@ def test_the_stated_error_of_the_crossing_is_its_scatter() -> None:
     assert np.std([1 / c.resolution_px for c in found if c.resolution_px]) == pytest.approx(stated, rel=0.5)
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (65, 67), (64, 81)])
+def test_every_frequency_is_counted_once(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).normal(size=shape)
+    curve = frc(image, image)
+    side = min(shape)
+    radius = np.rint(np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1])) * side)
+    assert curve.count.tolist() == [float((radius == ring).sum()) for ring in range(side // 2 + 1)]
+
+
 def test_scale_offset_and_shape_do_not_matter_and_sides_may_differ() -> None:
     first, second = (image[:150] for image in pair(0.2, 0.5))
     found = crossing(frc(first, second)).resolution_px

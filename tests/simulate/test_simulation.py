@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sparsescope.errors import RecipeError
+from sparsescope.optics.make import make_psf
+from sparsescope.optics.microscope import Microscope
 from sparsescope.optics.psf import Psf
 from sparsescope.simulate.camera import CAMERAS
 from sparsescope.simulate.canvas import Canvas, Grid
@@ -53,6 +55,18 @@ def test_a_given_psf_does_the_same_as_its_model() -> None:
     psf = Psf(seen[row - 60 : row + 61, column - 60 : column + 61].astype(np.float32), {"x": grid.fine_um})
     np.testing.assert_allclose(transfer_of(psf, grid), transfer(grid, 0.2), atol=1e-4)
     np.testing.assert_allclose(simulate(SMALL, psf).signal, simulate(SMALL).signal, atol=0.05)
+
+
+def test_the_optics_of_a_microscope_give_its_width_and_its_name() -> None:
+    setup = Simulation("puncta", shape_px=(33, 33), pixel_size_um=0.065, fwhm_um=0.19, count=40, seed=1)
+    scope = Microscope("widefield", 1.4, emission_nm=525, refractive_index=1.518)
+    made = simulate(setup, make_psf(scope, {"x": setup.grid.fine_um, "y": setup.grid.fine_um}, shape=(129, 129)))
+    assert "wide field" in made.psf.source
+    row = made.psf.data[made.psf.data.shape[0] // 2]
+    wide = np.interp(np.linspace(0, len(row) - 1, 2001), np.arange(len(row)), row)
+    above = np.count_nonzero(wide > wide.max() / 2) * (len(row) - 1) / 2000 * 0.065
+    assert above == pytest.approx(0.51 * 0.525 / 1.4, rel=0.15)
+    assert float(made.signal.max()) == pytest.approx(300)
 
 
 @pytest.mark.parametrize("psf", [Psf(np.ones((3, 3)), {"x": 0.065}), Psf(np.ones((3, 3, 3))), Psf(np.ones((3, 4001)))])

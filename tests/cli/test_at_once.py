@@ -33,7 +33,7 @@ def test_two_at_once_are_as_one_after_the_other(cli: Cli, tmp_path: Path) -> Non
         np.testing.assert_array_equal(np.asarray(ss.read(path).data), np.asarray(ss.read(two / path.name).data))
 
     def said(text: str) -> list[str]:
-        lines = [line for line in text.replace("/one/", "/two/").splitlines()]
+        lines = text.replace("/one/", "/two/").splitlines()
         return [line for line in lines if not line.strip().startswith(("memory", "engine"))]
 
     assert said(many.out) == said(alone.out)

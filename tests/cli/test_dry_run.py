@@ -78,8 +78,10 @@ def test_a_result_kept_in_a_file_is_written_the_same(cli: Cli, tmp_path: Path, m
     flags = [*FAST[:-2], "--save-background", "--format"]  # with evidence and report
     usual, short = tmp_path / "usual", tmp_path / "short"
     for format in ("ome-tiff", "imagej", "ome-zarr"):
-        assert cli("run", movie, *flags, format, "--out", usual).code == 0
-    monkeypatch.setattr(Room, "of", classmethod(lambda cls, most=None, folder=None: cls(48 * 40 * 4 * 20, folder)))
+        assert cli("run", movie, *flags, format, "--out", usual, "--overwrite").code == 0
+    monkeypatch.setattr(
+        Room, "of", classmethod(lambda cls, most=None, folder=None: cls(48 * 40 * 4 * 20, folder or tmp_path))
+    )
     for format in ("ome-tiff", "imagej", "ome-zarr"):
         said = cli("run", movie, *flags, format, "--out", short, "--overwrite")
         assert said.code == 0

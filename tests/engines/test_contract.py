@@ -159,4 +159,14 @@ def test_an_engine_says_what_it_is(engine: str) -> None:
     assert pick(engine, 3).describe() == f"{engine}, 3 threads"
     assert pick(engine, 3).name == engine
     assert pick(engine, 3).threads == 3
-    assert isinstance(pick(engine).ready(), bool)
+    assert {type(pick(engine).ready(ndim)) for ndim in (2, 3, 4)} == {bool}
+
+
+def test_an_engine_is_ready_for_what_has_been_compiled_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sparsescope.engines import cpu, kernels_plane, kernels_separable, kernels_volume
+
+    there = {kernels_plane.sweep, kernels_separable.correlate_rows, kernels_volume.duals}
+    monkeypatch.setattr(cpu, "is_kept", lambda kernel: kernel in there)
+    assert [pick("cpu").ready(ndim) for ndim in (2, 3, 4)] == [True, True, False]
+    there.discard(kernels_separable.correlate_rows)
+    assert not pick("cpu").ready(2)

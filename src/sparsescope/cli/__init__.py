@@ -144,6 +144,20 @@ COMMANDS = {
         """Uses the recipe, the settings and the input named inside a result, writes <stem>_rerun_sparse.ome.tif beside
         it or into --out, and says whether the input and the pixels are the same.""",
     ),
+    "doctor": Command(
+        "sparsescope.cli.doctor:doctor",
+        "[OPTIONS]",
+        "Look at this machine; say what to do about each problem.",
+        """Python, processor, memory, disk, graphics card, codecs, libraries and caches; a small solve by the kernels
+        and by plain NumPy; a file written and read back in every format. Exit code 1 if something is broken.""",
+    ),
+    "bench": Command(
+        "sparsescope.cli.bench:bench",
+        "[OPTIONS]",
+        "Measure the speed of this machine in a few seconds.",
+        """The sparse stage in milliseconds and in Fourier round trips of the same image, and Richardson–Lucy in two and
+        three dimensions.""",
+    ),
     "cite": Command(
         "sparsescope.cli.cite:cite",
         "",

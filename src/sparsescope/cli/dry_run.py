@@ -16,8 +16,9 @@ def outlook_of(job: Job, image: Image, planned: Plan, *, timed: bool | None = No
     """Return memory and time of a job, its large arrays beside its result."""
     from ..pipeline import outlook
 
+    folder = next(path for path in (job.target.absolute().parents) if path.exists())
     return outlook(
-        image, planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes, scratch_folder=job.target.parent,
+        image, planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes, scratch_folder=folder,
         timed=timed,
     )  # fmt: skip
 

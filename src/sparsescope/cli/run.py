@@ -106,5 +106,5 @@ def done(job: Job) -> dict[str, Any]:
 
 def rehearsed(job: Job) -> dict[str, Any]:
     """Say what one job would do."""
-    image, _, planned = prepare(job)
+    image, _, planned = prepare(job, dry=True)
     return rehearse(job, image, planned)

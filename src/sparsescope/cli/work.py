@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from ..pipeline import Plan, Result
 
 
-def prepare(job: Job) -> tuple[Image, str, Plan]:
-    """Read and plan one file, and show every number; what cannot be written is told before."""
+def prepare(job: Job, *, dry: bool = False) -> tuple[Image, str, Plan]:
+    """Read and plan one file, and show every number; what cannot be written is told before.
+
+    In a dry run the folder for the results may be missing still.
+    """
     from ..pipeline import plan
 
-    check_targets(job)
+    if not dry or job.target.parent.exists():
+        check_targets(job)
     image = job.reading.read(job.source)
     dtype = _dtype(job.dtype or job.writing.dtype, image, job.writing.format)
     planned = plan(image, job.recipe, psf=job.blurring.read(), origins=job.origins)

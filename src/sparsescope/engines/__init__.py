@@ -168,8 +168,8 @@ class Engine(Protocol):
     def describe(self) -> str:
         """One line for the user, such as ``cpu, 2 threads``."""
 
-    def ready(self) -> bool:
-        """Whether the first call starts at once; otherwise kernels are compiled first, once on a machine."""
+    def ready(self, ndim: int = 2) -> bool:
+        """Whether work on arrays of so many axes starts at once; otherwise kernels are compiled first, once."""
 
     def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
         """Call ``work(engine, item)`` on every item, several at once where there are threads for it."""

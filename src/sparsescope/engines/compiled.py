@@ -48,3 +48,21 @@ def is_kept(compiled: Any) -> bool:
     path = compiled.stats.cache_path
     name = f"{compiled.py_func.__module__.rpartition('.')[2]}.{compiled.py_func.__name__}-*.nbi"
     return bool(path) and any(Path(path).glob(name))
+
+
+INSTRUCTIONS = ("avx512f", "avx2", "fma", "sse4.2", "neon", "sve")
+"""Vector instructions that make a difference to the kernels."""
+
+
+def instructions() -> tuple[str, ...]:
+    """Return the vector instructions of this processor that code is compiled for."""
+    from llvmlite import binding
+
+    there = binding.get_host_cpu_features()
+    return tuple(name for name in INSTRUCTIONS if there.get(name))
+
+
+def cache_folder(compiled: Any) -> Path | None:
+    """Return the folder that machine code of a kernel is kept in; None where it is not kept."""
+    path = compiled.stats.cache_path
+    return Path(path) if path else None

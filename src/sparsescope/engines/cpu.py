@@ -24,6 +24,7 @@ from . import (
     kernels_blur,
     kernels_plane,
     kernels_separable,
+    kernels_spacetime,
     kernels_volume,
 )
 from .chebyshev import inverse_polynomial
@@ -170,9 +171,9 @@ class CpuEngine:
             made = one if psf.ndim == len(fine) else Planes(one, fine[0])
         return made if factor == 1 else Decimated(made, factor)
 
-    def ready(self) -> bool:
-        used = (kernels_plane.sweep, kernels_volume.duals, kernels_blur.blur_rows, kernels_separable.correlate_rows)
-        return all(map(is_kept, used))
+    def ready(self, ndim: int = 2) -> bool:
+        sparse = (kernels_plane.sweep, kernels_volume.duals, kernels_spacetime.duals)[ndim - 2]
+        return all(map(is_kept, (sparse, kernels_separable.correlate_rows)))
 
     def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:
         if len(items) < self.threads:

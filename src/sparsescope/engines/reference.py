@@ -51,7 +51,7 @@ class NumpyEngine:
     def optimum(self, data: Float32Array, terms: HessianTerms) -> Optimum:
         return Optimum(data.astype(self.dtype), terms)
 
-    def ready(self) -> bool:
+    def ready(self, ndim: int = 2) -> bool:  # noqa: ARG002
         return True
 
     def each(self, work: Callable[[Engine, Item], None], items: Sequence[Item]) -> None:

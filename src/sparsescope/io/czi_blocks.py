@@ -204,3 +204,10 @@ def _zstd_header(data: bytes, name: str) -> tuple[bool, bytes]:
     if length not in (1, 3) or len(data) <= length:
         raise InputError(f"{name} is damaged: a block of pixels has no header. {_AGAIN}")
     return length == 3 and data[1] == 1 and bool(data[2] & 1), data[length:]
+
+
+def has_codec(name: str) -> bool:
+    """Whether a codec such as ``"ZSTD"`` is there for reading compressed files."""
+    import imagecodecs
+
+    return bool(getattr(imagecodecs, name).available)

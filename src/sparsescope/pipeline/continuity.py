@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import InputError
 from ..image import Image
@@ -60,6 +61,22 @@ def continuity_of(image: Image, recipe: Recipe) -> Continuity:
     late = 0.0 if recipe.continuity_t == "auto" or "T" not in long else float(recipe.continuity_t)
     deep = along * z_factor(image, recipe) if "Z" in long and along > 0 else 0.0
     return Continuity(deep, late)
+
+
+def axes_at_most(image: Image, recipe: Recipe) -> int:
+    """Return how many axes arrays of the sparse stage may have once the values that are open have been chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> movie = Image(np.ones((9, 8, 8)), "TYX")
+    >>> axes_at_most(movie, Recipe()), axes_at_most(movie, Recipe(continuity=0))
+    (3, 2)
+    """
+    chosen: dict[str, Any] = {"z_weighting": "published"}
+    if recipe.continuity == "auto":
+        chosen |= {name: 1.0 for name in ("continuity", "continuity_t") if getattr(recipe, name) == "auto"}
+    return 2 + len(continuity_of(image, recipe.replace(**chosen)).axes)
 
 
 def z_factor(image: Image, recipe: Recipe) -> float:

@@ -23,7 +23,7 @@ from ..solvers.loop import Outcome
 from .account import Account, total
 from .bands import in_bands
 from .blocks import Block, Index, Planes, halo_planes
-from .continuity import Continuity, continuity_of
+from .continuity import Continuity, axes_at_most, continuity_of
 from .needs import Portion, portion
 from .plan import Plan, plan
 from .provenance import provenance
@@ -130,7 +130,8 @@ def deconvolve(  # noqa: PLR0913
     image = told_image(image, axes, pixel_size_um, z_step_um, interval_s)
     compute = pick(engine, threads)
     report: Report = on_progress or (lambda _: None)
-    if not compute.ready():
+    known = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else recipe[0]
+    if not compute.ready(axes_at_most(image, known if planned is None else planned.recipe)):
         report(Progress("compiling", 0, 1, "kernels"))
     if planned is None:
         planned = plan(

@@ -30,6 +30,13 @@ sys.exit(main(sys.argv[2:]))
 """
 """Runs with a largest size of files, as a quota sets it: a write beyond it fails as one on a full disk does."""
 
+SHORT = """
+from pathlib import Path
+from sparsescope.pipeline.room import Room
+Room.of = classmethod(lambda cls, most=None, folder=None: cls(36 * 4 * 96 * 96, folder or Path.cwd()))
+"""
+"""Memory for two planes at once and no more: the result goes to a file."""
+
 SLOW = """
 import sys, time
 from sparsescope.cli import main
@@ -120,11 +127,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, format: str) ->
 def test_a_full_disk_under_a_temporary_array_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     source, out = movie(tmp_path), tmp_path / "out"
     out.mkdir()
-    forced = LIMITED.replace("signal.signal", "from sparsescope.pipeline.room import Room\n"
-        "Room.of = classmethod(lambda cls, most=None, folder=None: cls(3_000_000, folder))\nsignal.signal", 1)  # fmt: skip
-    script = forced.replace("3_000_000", str(96 * 96 * 4 * 36)).replace(
-        "folder))", f"folder or __import__('pathlib').Path({str(out)!r})))"
-    )
+    script = SHORT + LIMITED
     done = subprocess.run(
         [sys.executable, "-c", script, "300000", *arguments(source, out, "ome-tiff")], capture_output=True, text=True,
         timeout=120, check=False,

@@ -84,14 +84,21 @@ def outlook(
         If memory or disk cannot hold what is needed.
     """
     engine = pick("auto", threads)
-    room = Room.of(max_memory_bytes, scratch_folder)
-    parts = portion(image, planned, engine.threads, room.allowed)
-    room.settle(parts.need)
+
+    def planning() -> tuple[int, Room, Portion]:
+        held, room = resident_bytes(), Room.of(max_memory_bytes, scratch_folder)
+        parts = portion(image, planned, engine.threads, room.allowed)
+        room.settle(parts.need)
+        return held, room, parts
+
+    held, room, parts = planning()
     kept = image.data.nbytes if isinstance(image.data, np.ndarray) else 0
     part, times = _part(image, planned, engine, parts)
     wanted = times >= 8 if timed is None else timed
     seconds = _measured(part, planned, engine) if wanted else None
-    return Outlook(room, parts, resident_bytes(), free_bytes(), kept, None if seconds is None else seconds * times)
+    if wanted:
+        held, room, parts = planning()  # kernels have been loaded, as they will be for the run
+    return Outlook(room, parts, held, free_bytes(), kept, None if seconds is None else seconds * times)
 
 
 def _part(image: Image, planned: Plan, engine: Engine, parts: Portion) -> tuple[Image, float]:

@@ -247,9 +247,10 @@ def test_every_picture_is_shown_and_small() -> None:
         for page in PAGES
         for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     }
-    gallery = set((ROOT / "docs" / "images").iterdir())
-    assert gallery <= shown
-    assert sum(picture.stat().st_size for picture in gallery) < 1_500_000
+    for folder in ("images", "experiments"):
+        there = set((ROOT / "docs" / folder).iterdir())
+        assert there <= shown
+        assert sum(picture.stat().st_size for picture in there) < 1_500_000
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in shown)
 
 

@@ -17,7 +17,7 @@ from .trial import Bench, Setting
 Key = tuple[float, float, float, int]
 """Fidelity, sparsity, continuity, iterations."""
 
-UNSTEADY = 0.006
+UNSTEADY = 0.004
 """Weight of the noise in the result against the error of the prediction. The first is amplified by the deconvolution
 and the second is not; measured on the development scenes of ``benchmarks/quality``, where half or twice as much
 lands as near the best."""

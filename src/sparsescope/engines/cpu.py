@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
+from threading import Event
 from typing import Any, TypeVar
 
 import numpy as np
@@ -66,9 +67,20 @@ def run_all(jobs: Iterable[Callable[[], Any]], threads: int) -> None:
         for job in jobs:
             job()
         return
-    submitted = [_pool(threads - 1).submit(job) for job in jobs]
+    broken = Event()
+
+    def guarded(job: Callable[[], Any]) -> None:
+        try:
+            job()
+        except BaseException:
+            broken.set()
+            raise
+
+    submitted = [_pool(threads - 1).submit(guarded, job) for job in jobs]
     try:
         for i, (job, waiting) in enumerate(zip(jobs, submitted, strict=True)):
+            if broken.is_set():
+                break
             if waiting.cancel():  # the caller works too, rather than waiting for a thread to wake
                 try:
                     job()

@@ -101,7 +101,13 @@ class Account:
             notes.append(f"background removed {measures['background_removed_percent']:.1f} % of the sum")
         sparsity = measures.get("sparsity_removed_percent")
         if sparse and sparsity is not None:
-            notes.append(f"the sparse stage removed {sparsity:z.1f} % of the signal above the background")
+            if sparsity < -1:  # little light above the background, and noise below it on as many pixels
+                notes.append(
+                    f"the sparse stage cut noise below the background at zero, which adds {-sparsity:.0f} % to the "
+                    "signal above it: little stands out there"
+                )
+            else:
+                notes.append(f"the sparse stage removed {sparsity:z.1f} % of the signal above the background")
             if sparsity > TOO_SPARSE_PERCENT:
                 notes.append(
                     f"sparsity removed {sparsity:.0f} % of the signal: dim structures may be gone; "

@@ -204,7 +204,7 @@ def whiteness(z: npt.NDArray[np.floating]) -> Whiteness:
         (dy, dx)
         for dy in range(LAGS_PX + 1)
         for dx in range(-LAGS_PX, LAGS_PX + 1)
-        if (dy > 0 or dx > 0) and np.hypot(dy, dx) <= LAGS_PX
+        if (dy > 0 or dx > 0) and np.hypot(dy, dx) <= LAGS_PX and dy < height and abs(dx) < width
     ]
     pairs = np.array([(height - dy) * (width - abs(dx)) for dy, dx in lags], float)
     r = np.array([products[dy, dx] for dy, dx in lags]) / pairs / power

@@ -114,7 +114,7 @@ def _flat_note(recipe: Recipe, why: str) -> str:
     text = "the stack is deconvolved plane by plane with a Gaussian"
     if recipe.resolution_um != "auto" and recipe.psf == "auto":
         return f"{text}, as its width is given; for three dimensions leave it out and {REMEDY}"
-    return f"{text}: a PSF in three dimensions is not known ({why}); {REMEDY}" if why else text
+    return f"{text}, as no PSF in three dimensions is known: {why} (--psf FILE)" if why else text
 
 
 def _given(image: Image, recipe: Recipe, given: Any, spacing_um: Spacing | None) -> Spread:

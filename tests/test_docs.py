@@ -264,6 +264,28 @@ def test_the_caption_of_the_shipped_image_says_what_is_chosen_for_it() -> None:
     assert (*values, str(recipe.deconvolution_iterations)) == said.groups()[1:], "run: python docs/make_gallery.py"
 
 
+def test_the_figures_beside_other_programs_are_those_of_the_benchmarks() -> None:
+    measured = {}
+    for line in (ROOT / "benchmarks" / "quality" / "RESULTS.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 5 and cells[1] == "54":
+            measured.setdefault(cells[0], (f"{float(cells[2]):.2f}", f"{float(cells[4]):.1f}"))
+    told = {
+        "raw image": "raw",
+        "published defaults": "published",
+        "published defaults, background known": "published, background known",
+        "sparsescope, automatic": "auto",
+        "RL, stopped by the truth": "best-stopped RL",
+        "RL of scikit-image, stopped by the truth": "best-stopped RL, skimage",
+    }
+    peers = (ROOT / "docs" / "peers.md").read_text(encoding="utf-8")
+    for name, row in told.items():
+        assert f"\n| {name} | {' | '.join(measured[row])} |\n" in peers, f"{name}: {measured[row]}"
+    choosing = " ".join((ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").split())
+    assert f"result reaches {measured['auto'][0]} of the agreement" in choosing
+    assert f"published defaults reach {measured['published'][0]}" in choosing
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as ``make docs`` builds it."""

@@ -80,7 +80,7 @@ def test_a_result_kept_in_a_file_is_written_the_same(cli: Cli, tmp_path: Path, m
     for format in ("ome-tiff", "imagej", "ome-zarr"):
         assert cli("run", movie, *flags, format, "--out", usual, "--overwrite").code == 0
     monkeypatch.setattr(
-        Room, "of", classmethod(lambda cls, most=None, folder=None: cls(48 * 40 * 4 * 20, folder or tmp_path))
+        Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(48 * 40 * 4 * 20, folder or tmp_path))
     )
     for format in ("ome-tiff", "imagej", "ome-zarr"):
         said = cli("run", movie, *flags, format, "--out", short, "--overwrite")

@@ -33,7 +33,7 @@ sys.exit(main(sys.argv[2:]))
 SHORT = """
 from pathlib import Path
 from sparsescope.pipeline.room import Room
-Room.of = classmethod(lambda cls, most=None, folder=None: cls(36 * 4 * 96 * 96, folder or Path.cwd()))
+Room.of = classmethod(lambda cls, most=None, folder=None, coming=0: cls(36 * 4 * 96 * 96, folder or Path.cwd()))
 """
 """Memory for two planes at once and no more: the result goes to a file."""
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+from ..engines import Engine
 from ..engines.imaging import extended_for
 from ..image import Image
 from ..recipe import Recipe
 from . import blocks
 from .continuity import continuity_of
 from .plan import Plan
-from .room import Need
+from .room import KERNEL_BYTES, Need
 from .spread import Spread
 
 PLANE_ARRAYS: Final = 16
@@ -23,7 +24,7 @@ PLANE_ARRAYS: Final = 16
 STACK_ARRAYS: Final = 8
 """Arrays of the extended stack that its deconvolution in three dimensions has in memory."""
 
-BAND_BYTES: Final = 16
+BAND_BYTES: Final = 24
 """Beside the state, per voxel of a band: its data, the solution and copies of them."""
 
 LEAST_BLOCK: Final = 1_000_000
@@ -63,6 +64,16 @@ class Portion:
             "memory is short, so the sparse stage works on smaller blocks than elsewhere: values may differ by up to "
             "1e-3 of the maximum from a run with more memory"
         )
+
+
+def still_to_load(engine: Engine) -> int:
+    """Return the bytes that loading an engine's kernels will take; 0 once they have been used."""
+    if engine.name != "cpu":
+        return 0
+    from ..engines import kernels_plane, kernels_volume
+
+    used = (kernels_plane.sweep, kernels_volume.duals)
+    return 0 if any(kernel.signatures for kernel in used) else KERNEL_BYTES
 
 
 def portion(image: Image, plan: Plan, threads: int, allowed: int) -> Portion:

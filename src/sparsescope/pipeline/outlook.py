@@ -15,7 +15,7 @@ from ..engines.imaging import extended_for
 from ..errors import SparsescopeError
 from ..image import Image
 from .continuity import continuity_of
-from .needs import Portion, portion
+from .needs import Portion, portion, still_to_load
 from .plan import Plan
 from .room import Room, free_bytes, resident_bytes
 from .run import deconvolve
@@ -86,7 +86,8 @@ def outlook(
     engine = pick("auto", threads)
 
     def planning() -> tuple[int, Room, Portion]:
-        held, room = resident_bytes(), Room.of(max_memory_bytes, scratch_folder)
+        coming = still_to_load(engine)
+        held, room = resident_bytes() + coming, Room.of(max_memory_bytes, scratch_folder, coming)
         parts = portion(image, planned, engine.threads, room.allowed)
         room.settle(parts.need)
         return held, room, parts

@@ -21,6 +21,9 @@ Array: TypeAlias = Float32Array | Shelf
 PART_OF_FREE: Final = 0.8
 """Part of the free memory that a run plans with when no limit is given."""
 
+KERNEL_BYTES: Final = 130_000_000
+"""What loading the kernels and their libraries adds to a process, once (measured: 90 to 130 MB)."""
+
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
           "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
@@ -141,15 +144,18 @@ class Room:
     shelved: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, max_memory_bytes: int | None = None, folder: Path | None = None) -> Room:
-        """Return the room that is left: up to a limit for the whole process, else a part of the free memory."""
+    def of(cls, max_memory_bytes: int | None = None, folder: Path | None = None, coming: int = 0) -> Room:
+        """Return the room that is left: up to a limit for the whole process, else a part of the free memory.
+
+        `coming` bytes will be taken by what is not loaded yet.
+        """
         folder = Path(tempfile.gettempdir()) if folder is None else folder
         free = free_bytes()
         if max_memory_bytes is None:
             return cls(int(PART_OF_FREE * free), folder)
         if max_memory_bytes < 1:
             raise InputError(f"max_memory_bytes = {max_memory_bytes}: allowed is a positive number of bytes, or None")
-        return cls(min(max_memory_bytes - resident_bytes(), free), folder, max_memory_bytes)
+        return cls(min(max_memory_bytes - resident_bytes() - coming, free), folder, max_memory_bytes)
 
     def settle(self, need: Need) -> None:
         """Decide what is kept in files; raise where even that is too much.

@@ -24,7 +24,7 @@ from .account import Account, total
 from .bands import in_bands
 from .blocks import Block, Index, Planes, halo_planes
 from .continuity import Continuity, axes_at_most, continuity_of
-from .needs import Portion, portion
+from .needs import Portion, portion, still_to_load
 from .plan import Plan, plan
 from .provenance import provenance
 from .result import Progress, Result
@@ -140,7 +140,7 @@ def deconvolve(  # noqa: PLR0913
         )  # fmt: skip
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
-    room = Room.of(max_memory_bytes, None if scratch_folder is None else Path(scratch_folder))
+    room = Room.of(max_memory_bytes, None if scratch_folder is None else Path(scratch_folder), still_to_load(compute))
     parts = portion(image, planned, compute.threads, room.allowed)
     room.settle(parts.need)
     run = _Run(image, planned, compute, report, room, parts, scale)

@@ -147,10 +147,11 @@ class Recipe(BaseModel):
         Field(description="Iterations of the second stage."),
     ] = "auto"
     borders: Annotated[
-        Literal["masked", "mirror"],
+        Literal["masked", "mirror", "published"],
         Field(
             description="What the second stage takes to lie beyond the image: an object of its own, found where the "
-            "data see it, or the mirror image (a plane's Gaussian only)."
+            "data see it; the mirror image (a plane's Gaussian only); or, as in the published programs, the outermost "
+            "pixels again, on a plane whose opposite borders touch (planes only)."
         ),
     ] = "masked"
     psf: Annotated[

@@ -196,6 +196,9 @@ class Engine(Protocol):
     def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
         """Prepare the mirror-symmetric `blur` as an operator: nothing lies beyond the data."""
 
+    def periodic(self, psf: Float32Array, shape: tuple[int, int]) -> Imaging:
+        """Prepare the convolution of a plane with a PSF of two axes in which opposite borders touch."""
+
 
 TABLE = {"cpu": "sparsescope.engines.cpu:CpuEngine", "numpy": "sparsescope.engines.reference:NumpyEngine"}
 """Engine name → class, imported only when it is picked."""

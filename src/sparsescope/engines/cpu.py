@@ -168,6 +168,11 @@ class CpuEngine:
     def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
         return SelfAdjoint(self.blur(kernel_y, kernel_x, shape), shape, Fused())
 
+    def periodic(self, psf: Float32Array, shape: tuple[int, int]) -> Imaging:
+        from .periodic import Periodic
+
+        return Periodic(psf, shape, Fused(), self.threads)
+
     def imaging(
         self, psf: Float32Array | Sequence[Float32Array], data_shape: tuple[int, ...], factor: int = 1
     ) -> Imaging:

@@ -173,9 +173,9 @@ class SelfAdjoint:
         whole = slice(0, self.object_shape[0])
         x = np.empty(self.object_shape, np.float32)
         read(whole, x)
-        expected = self.blur(x)
+        expected = self.forward(x)
         turn(whole, expected)
-        write(whole, self.blur(expected))
+        write(whole, self.adjoint(expected))
 
     def release(self) -> None:
         """Give nothing back: nothing is kept."""

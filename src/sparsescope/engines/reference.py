@@ -68,6 +68,11 @@ class NumpyEngine:
     def mirrored(self, kernel_y: Float32Array, kernel_x: Float32Array, shape: tuple[int, int]) -> Imaging:
         return SelfAdjoint(self.blur(kernel_y, kernel_x, shape), shape, Plain())
 
+    def periodic(self, psf: Float32Array, shape: tuple[int, int]) -> Imaging:
+        from .periodic import Periodic
+
+        return Periodic(psf, shape, Plain(), 1)
+
     def imaging(
         self, psf: Float32Array | Sequence[Float32Array], data_shape: tuple[int, ...], factor: int = 1
     ) -> Imaging:

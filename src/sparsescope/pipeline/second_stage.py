@@ -22,6 +22,10 @@ from ..solvers.richardson_lucy import RichardsonLucy
 from .spread import Spread
 
 Mask = npt.NDArray[np.bool_]
+OnStep = Callable[[int, int], None]
+
+PUBLISHED_MARGIN = 6
+"""The published programs continue a plane on every side by its shorter side over this."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Deconvolver:
         self.iterations = int(recipe.deconvolution_iterations)
         self.factor = factor
         self.psf: Float32Array | tuple[Float32Array, ...]
-        self.mirror = recipe.borders == "mirror"
+        self.borders = recipe.borders
         self.psf = psf.data if isinstance(psf, Psf) else tuple(gaussian_kernel1d(width) for width in psf)
         self._terms: dict[tuple[str, int, tuple[int, ...]], DataTerm] = {}
         self._lock = Lock()
@@ -104,7 +108,7 @@ class Deconvolver:
         behind: Float32Array | None,
         engine: Engine,
         mask: Mask | None = None,
-        on_step: Callable[[int, int], None] | None = None,
+        on_step: OnStep | None = None,
     ) -> Deconvolved:
         """Deconvolve a plane or a volume.
 
@@ -126,6 +130,31 @@ class Deconvolver:
         RecipeError
             If the PSF has more axes than the data, or is larger than they are.
         """
+        if self.borders == "published" and data.ndim == 2 and min(data.shape) // PUBLISHED_MARGIN:
+            return self._published(data, behind, engine, on_step)
+        return self._solved(data, behind, engine, mask, on_step)
+
+    def _published(
+        self, data: Float32Array, behind: Float32Array | None, engine: Engine, on_step: OnStep | None
+    ) -> Deconvolved:
+        """Continue a plane by its outermost pixels before, and cut them away after."""
+        margin = min(data.shape) // PUBLISHED_MARGIN
+        wider, back = (None if part is None else np.pad(part, margin, mode="edge") for part in (data, behind))
+        assert wider is not None
+        found = self._solved(wider, back, engine, None, on_step)
+        net = data if behind is None else data - behind
+        value = np.ascontiguousarray(found.value[margin:-margin, margin:-margin])
+        measured = float(net.sum(dtype=np.float64))
+        return replace(found, value=value, measured=measured, explained=measured)
+
+    def _solved(
+        self,
+        data: Float32Array,
+        behind: Float32Array | None,
+        engine: Engine,
+        mask: Mask | None,
+        on_step: OnStep | None,
+    ) -> Deconvolved:
         term = self._term(engine, data.shape)
         if mask is not None and not mask.all():
             term = DataTerm(term.imaging, mask)
@@ -156,14 +185,29 @@ class Deconvolver:
     def _imaging(self, engine: Engine, shape: tuple[int, ...]) -> Imaging:
         if self.must_fit and not isinstance(self.psf, tuple):
             check_size(self.psf, shape, self.factor)
-        if not self.mirror:
+        if self.borders == "masked":
             return engine.imaging(self.psf, shape, self.factor)
+        if self.borders == "published":
+            return self._periodic(engine, shape)
         if not isinstance(self.psf, tuple) or len(shape) != 2 or self.factor != 1:
             raise RecipeError(
                 "borders = 'mirror' is for planes with a Gaussian PSF on their own grid: leave it out, or use "
                 "upsample_method = 'fourier'"
             )
         return engine.mirrored(self.psf[0], self.psf[1], (shape[0], shape[1]))
+
+    def _periodic(self, engine: Engine, shape: tuple[int, ...]) -> Imaging:
+        psf = self.psf if not isinstance(self.psf, tuple) else np.multiply.outer(*self.psf).astype(np.float32)
+        if len(shape) != 2 or psf.ndim != 2 or self.factor != 1:
+            raise RecipeError(
+                "borders = 'published' is for planes on their own grid: leave it out, or use upsample_method 'fourier'"
+            )
+        if any(k > n for k, n in zip(psf.shape, shape, strict=True)):
+            raise RecipeError(
+                f"borders = 'published' needs an image no smaller than its PSF ({psf.shape} and {shape} pixels, with "
+                "the margin): use borders = 'masked'"
+            )
+        return engine.periodic(psf, (shape[0], shape[1]))
 
     def _fine(self, data: Float32Array) -> Float32Array:
         return data.copy() if self.factor == 1 else upsample(data, self.factor)

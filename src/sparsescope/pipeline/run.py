@@ -130,7 +130,7 @@ def deconvolve(  # noqa: PLR0913
     image = told_image(image, axes, pixel_size_um, z_step_um, interval_s)
     compute = pick(engine, threads)
     report: Report = on_progress or (lambda _: None)
-    known = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else recipe[0]
+    known = recipe if isinstance(recipe, Recipe) else Recipe()
     if not compute.ready(axes_at_most(image, known if planned is None else planned.recipe)):
         report(Progress("compiling", 0, 1, "kernels"))
     if planned is None:

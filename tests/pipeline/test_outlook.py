@@ -43,8 +43,9 @@ def test_halos_of_blocks_cost_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert portion(image, plan, 1, 0).overlap > 2
 
 
-def test_a_part_is_run_where_the_whole_takes_long_enough() -> None:
-    image = ss.as_image(counts((12, 256, 256)), "TYX", **SIZES)
+def test_a_part_is_run_where_the_whole_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__import__("sparsescope.pipeline.outlook", fromlist=["x"]), "SIDE", 64)
+    image = ss.as_image(counts((3, 192, 192)), "TYX", **SIZES)
     plan = planned(image, continuity=0)
     found = outlook(image, plan, threads=1)
     assert found.seconds is not None

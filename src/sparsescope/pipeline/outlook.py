@@ -20,8 +20,11 @@ from .plan import Plan
 from .room import Room, free_bytes, resident_bytes
 from .run import deconvolve
 
-SIDE: Final = 256
+SIDE: Final = 512
 """Longest side of the part whose time is taken; half of it where planes are tied or deconvolved together."""
+
+WORTH: Final = 20
+"""A part is run, twice, only where the whole takes so many times as long."""
 
 PLANES: Final = 16
 """Planes of that part where they are tied, and at least where stacks are deconvolved in three dimensions."""
@@ -95,7 +98,7 @@ def outlook(
     held, room, parts = planning()
     kept = image.data.nbytes if isinstance(image.data, np.ndarray) else 0
     part, times = _part(image, planned, engine, parts)
-    wanted = times >= 8 if timed is None else timed
+    wanted = times >= WORTH if timed is None else timed
     seconds = _measured(part, planned, engine) if wanted else None
     if wanted:
         held, room, parts = planning()  # kernels have been loaded, as they will be for the run

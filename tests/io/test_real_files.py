@@ -72,6 +72,7 @@ def test_the_optics_and_spectral_channels_of_a_real_lsm_file_are_read(shared_dat
     assert image.meta["numerical_aperture"] == 1.4
     assert image.meta["refractive_index"] == 1.518
     assert image.meta["pinhole_um"] == pytest.approx(53.2362)
+    assert image.meta["modality"] == "LaserScanningConfocal"
     assert image.meta["series_count"] == 1
     assert image.channels[0].name == "423"
     assert [round(channel.emission_nm or 0) for channel in image.channels] == list(range(423, 694, 10))

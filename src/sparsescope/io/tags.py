@@ -113,6 +113,8 @@ def lsm(meta: Mapping[str, Any]) -> Facts:
     pinholes = {positive(one.get("PinholeDiameter")) for one in detectors if one.get("Acquire")} - {None}
     if len(pinholes) == 1:
         facts.meta["pinhole_um"] = pinholes.pop()
+    if pinholes or "pinhole_um" in facts.meta:
+        facts.meta["modality"] = "LaserScanningConfocal"  # the format is that of Zeiss' laser scanning microscopes
     return facts
 
 

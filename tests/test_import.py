@@ -40,7 +40,8 @@ def test_the_help_of_the_command_line_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "info", "demo", "cite", "recipe", "rerun", "sweep", "resolution", "compare", "simulate", "experiment"]
+    "command",
+    ["run", "info", "demo", "cite", "recipe", "rerun", "sweep", "resolution", "compare", "simulate", "experiment"],
 )
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     assert not loaded_after(call(command, "--help")) & HEAVY

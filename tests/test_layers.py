@@ -71,7 +71,7 @@ LIBRARIES = {
 """The room that may name each optional or heavy library; there, one file does (with the exceptions below)."""
 
 SEVERAL_FILES = {"cyclopts", "matplotlib", "numba", "rich"}
-"""Libraries that are the language of a room: commands are written in cyclopts and rich, kernels in numba, and figures in
+"""Libraries that are the language of a room: commands are written in cyclopts and rich, kernels in numba, figures in
 matplotlib: before/after pictures and panels of experiments are two ideas, so they are two files."""
 
 MAX_FUNCTION_LINES = 60

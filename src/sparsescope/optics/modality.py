@@ -37,8 +37,8 @@ def fwhm_from_metadata_um(image: Image, channel: int | None = None) -> tuple[flo
     Returns
     -------
     fwhm_um : float or None
-        Full width at half maximum in focus, in µm. None where the file does not say enough, or where its kind of microscope has a
-        resolution that NA and wavelength do not set (STED, localisation, Airyscan, near field).
+        Full width at half maximum in focus, in µm. None where the file does not say enough, or where its kind of
+        microscope has a resolution that NA and wavelength do not set (STED, localisation, Airyscan, near field).
     sentences : tuple of str
         The formula with its numbers, and what was ignored as impossible.
 

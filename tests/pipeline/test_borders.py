@@ -56,7 +56,7 @@ def test_a_disc_cut_through_its_centre_looks_as_it_does_uncut(recipe: ss.Recipe)
 @methods
 @pytest.mark.parametrize("through", [-12.0, 9.0])
 def test_where_an_edge_meets_the_border_at_an_angle_few_pixels_differ(through: float, recipe: ss.Recipe) -> None:
-    """Objects beyond the border are found only as far as their light tells, which is no farther than the PSF reaches."""
+    """Objects beyond the border are found only as far as their light tells, no farther than the PSF reaches."""
     uncut, cut = uncut_and_cut(scene(through, noisy=False), recipe)
     difference = np.abs(cut - uncut)
     assert rms(difference[:, :BAND]) <= 0.012

@@ -71,6 +71,7 @@ WRONG = [
     ("upsample", 9, "upsample = 9 is not allowed: a whole number >= 1 and <= 8"),
     ("upsample_method", "zero", "upsample_method = 'zero' is not allowed: one of model, fourier, zeros"),
     ("borders", "periodic", "borders = 'periodic' is not allowed: one of masked, mirror, published"),
+    ("intensity", "kept", "intensity = 'kept' is not allowed: one of auto, published, restored"),
     ("psf", "airy", "psf = 'airy' is not allowed: one of auto, gaussian, optics, given"),
     ("dimensions", 3, "dimensions = 3 is not allowed: one of auto, 2d, 3d"),
     ("deconvolution", "RL", "deconvolution = 'RL' is not allowed: one of rl, landweber, none"),
@@ -110,7 +111,7 @@ def test_every_parameter_says_what_it_does_and_what_is_allowed() -> None:
 
 def test_defaults_are_documented_for_every_parameter_that_is_automatic() -> None:
     automatic = {name for name in Recipe.model_fields if getattr(Recipe(), name) == "auto"}
-    assert automatic == set(DEFAULTS) | {"resolution_um", "psf", "dimensions"}
+    assert automatic == set(DEFAULTS) | {"resolution_um", "psf", "dimensions", "intensity"}
     Recipe(**DEFAULTS)
 
 
@@ -130,6 +131,7 @@ def test_the_names_and_settings_of_the_issue_are_accepted() -> None:
         "borders",
         "psf",
         "dimensions",
+        "intensity",
     }
 
 

@@ -138,6 +138,13 @@ class Recipe(BaseModel):
             "this root-mean-square distance of it (as a fraction of the maximum); the result then has exact zeros.",
         ),
     ] = None
+    intensity: Annotated[
+        Literal["auto", "published", "restored"],
+        Field(
+            description="Level of the sparse stage's result: as the published iteration gives it, lower than its own "
+            "objective asks by F / (F + s² − s); or restored; open, restored where fidelity or sparsity is chosen."
+        ),
+    ] = "auto"
     deconvolution: Annotated[
         Literal["rl", "landweber", "none"],
         Field(description="Second stage: accelerated Richardson-Lucy, accelerated Landweber, or none."),

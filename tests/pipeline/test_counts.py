@@ -254,3 +254,18 @@ def test_pixels_that_are_not_square_get_a_psf_that_is_round_in_microns() -> None
     expected *= total(data) / total(imaging.forward(expected))
     expected = expected[imaging.field]
     np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * expected.max())
+
+
+def test_the_level_that_the_published_iteration_takes_away_is_given_back_where_its_weights_are_chosen() -> None:
+    y, x = np.mgrid[:96, :96]
+    clean = 600 * np.exp(-(((y - 48) / 9) ** 2 + ((x - 48) / 9) ** 2)) + 20
+    data = np.random.default_rng(0).poisson(clean).astype(np.uint16)
+    set_by_hand = ss.Recipe(fidelity=500, sparsity=15, continuity=0, background="none", deconvolution="none")
+    dark = ss.deconvolve(data, set_by_hand, pixel_size_um=0.1)
+    bright = ss.deconvolve(data, set_by_hand.replace(intensity="restored"), pixel_size_um=0.1)
+    assert dark.recipe.intensity == "published"
+    np.testing.assert_allclose(bright.image.data, dark.image.data * (1 + (15**2 - 15) / 500), rtol=1e-6)
+    open_ones = ss.deconvolve(data, ss.Recipe(sparsity=15, continuity=0), pixel_size_um=0.1, resolution_um=0.3)
+    assert open_ones.recipe.intensity == "restored"
+    light = float((data - 20.0).sum())
+    assert float(open_ones.image.data.sum(dtype=float)) == pytest.approx(light, rel=0.25)

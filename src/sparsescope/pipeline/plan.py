@@ -201,6 +201,9 @@ def _channel(
     recipe = Recipe(**{**recipe.model_dump(), **values})
     if choice is not None:
         sources.update(dict.fromkeys(values, "auto"))
+    if recipe.intensity == "auto":
+        chosen = choice is not None and not {"fidelity", "sparsity"}.isdisjoint(values)
+        recipe = Recipe(**{**recipe.model_dump(), "intensity": "restored" if chosen else "published"})
     open_count = "deconvolution_iterations" in values and recipe.upsample == 1
     if choice is not None and spread is not None and spread.deep and open_count:
         count, choice = iterations(image, recipe, channel, spread, choice, engine)

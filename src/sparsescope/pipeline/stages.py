@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..engines import Engine, Float32Array, HessianTerms
 from ..preprocess.background import background
@@ -54,7 +56,24 @@ def sparse_stage(
     terms = HessianTerms(float(recipe.fidelity), float(recipe.sparsity), *weights)
     if recipe.tolerance is not None:
         return solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
-    return solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
+    solution = solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
+    if recipe.intensity == "restored" and solution.outcome.ok:
+        return replace(solution, value=solution.value * np.float32(restoring(terms)))
+    return solution
+
+
+def restoring(terms: HessianTerms) -> float:
+    """Return what the published iteration's result is multiplied with to have the level that its objective asks for.
+
+    Its normaliser has s² where its right-hand side has s, so that it converges to the minimiser times
+    F / (F + s² − s): priors are 1-homogeneous, and only the level is changed.
+
+    Examples
+    --------
+    >>> restoring(HessianTerms(150.0, 10.0)), restoring(HessianTerms(150.0, 0.0))
+    (1.6, 1.0)
+    """
+    return 1 + (terms.sparsity**2 - terms.sparsity) / terms.fidelity
 
 
 def has_sparse_stage(recipe: Recipe) -> bool:

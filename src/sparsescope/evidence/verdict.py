@@ -176,8 +176,8 @@ def _sampling(values: dict[str, float | None]) -> Finding | None:
 
 def _sampled(width: float) -> str:
     if width >= 3:
-        return f"the PSF is {width:.2g} px wide: well sampled"
-    return f"the PSF is only {width:.2g} px wide: 3 px or more are advised, finer detail has no pixels to stand on"
+        return f"the PSF is {width:.3g} px wide: well sampled"
+    return f"the PSF is only {width:.3g} px wide: 3 px or more are advised, finer detail has no pixels to stand on"
 
 
 def _noise_model(values: dict[str, float | None]) -> Finding | None:

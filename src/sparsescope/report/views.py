@@ -245,9 +245,13 @@ def _layers(evidence: Any, corner: tuple[int, int], factor: int, levels: int) ->
     height, width = (stop - start for start, stop in (evidence.rows, evidence.columns))
     box = (left / factor, top / factor, width / factor, height / factor)
     return tuple(
-        Layer(m.name, m.unit, " ".join(filter(None, (m.meaning, m.blind))), encoded(m.values, min(levels, 256)), box)
+        Layer(m.name, m.unit, _words(m.meaning, m.blind), encoded(m.values, min(levels, 256)), box)
         for m in evidence.maps
     )
+
+
+def _words(meaning: str, blind: str) -> str:
+    return f"{meaning}. It cannot see: {blind}." if blind else f"{meaning}."
 
 
 def _channel(image: Image, index: Mapping[str, int]) -> str:

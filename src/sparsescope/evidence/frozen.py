@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, signal
+from scipy import fft, ndimage
 
 from ..image import Image
 from ..optics.gaussian import gaussian_kernel1d
@@ -211,7 +211,7 @@ class Frozen:
     def explained(self) -> Floats:
         """Return the result as the microscope would show it, in counts on the input's grid, background left out."""
         if self.psf is not None:
-            blurred = signal.fftconvolve(self.around, self.psf.data.reshape(-1, *self.psf.data.shape[-2:]), "same")
+            blurred = _convolved(self.around, self.psf.data.reshape(-1, *self.psf.data.shape[-2:]))
             return coarse(blurred[self.at if len(self.around) > 1 else 0], self.factor)[self.inner]
         value = self.around[0]
         if self.recipe.deconvolution != "none":
@@ -219,6 +219,15 @@ class Frozen:
                 kernel = gaussian_kernel1d(width * self.factor)
                 value = ndimage.correlate1d(value, kernel, axis=axis, mode="reflect")
         return coarse(value, self.factor)[self.inner]
+
+
+def _convolved(values: Floats, psf: Floats) -> Floats:
+    """Convolve with a PSF of odd lengths, nothing lying beyond the borders; `scipy.signal` takes 0.4 s to load."""
+    sizes = [n + k - 1 for n, k in zip(values.shape, psf.shape, strict=True)]
+    good = [fft.next_fast_len(n, real=True) for n in sizes]
+    whole = fft.irfftn(fft.rfftn(values, good) * fft.rfftn(psf, good), good)
+    part = tuple(slice(k // 2, k // 2 + n) for n, k in zip(values.shape, psf.shape, strict=True))
+    return np.asarray(whole[part], np.float32)
 
 
 def _scaled(psf: Psf, width: float) -> Psf:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sparsescope.evidence import Evidence, gather
-from sparsescope.evidence.model import Finding
-from sparsescope.evidence.verdict import RULES
+from sparsescope.evidence.model import Finding, Number
+from sparsescope.evidence.verdict import RULES, judge
 
 from .scenes import FWHM, GAIN, SIDE, blurred, run, with_value
 
@@ -122,3 +122,14 @@ def test_a_coarsely_sampled_image_and_a_saturated_one_are_told() -> None:
     told = gather(made.image.replace(data=full), made.result)
     assert told.number("saturated_percent") > 0.01
     assert any(f.number == "saturated_percent" and f.colour != "green" for f in told.findings)
+
+
+@pytest.mark.parametrize(("gain", "colour"), [(0.5, "red"), (None, "amber")])
+def test_a_misfit_in_units_of_noise_is_no_verdict_of_its_own_where_counts_are_no_photons(
+    gain: float | None, colour: str
+) -> None:
+    flat = np.ones((32, 32), np.float32)
+    numbers = [Number("residual_chi2", 5.0, "", ""), Number("gain_counts_per_electron", gain, "", "")]
+    arrays = {"light": flat, "model": flat, "z": 0 * flat, "value": flat}
+    findings, _, _ = judge(numbers, arrays, 3.0)
+    assert [f.colour for f in findings if f.number == "residual_chi2"] == [colour]

@@ -80,6 +80,7 @@ def test_processed_images_have_no_photon_scale_and_the_reason_is_given() -> None
     assert (found.gain_e_per_count, found.offset_counts, found.read_noise_e) == (None, None, None)
     assert set(found.sources.values()) == {"not known"}
     assert found.reason
+    assert any(note == f"counts cannot be turned into photons: {found.reason}" for note in result.notes)
 
 
 def test_nothing_is_said_of_a_camera_where_nothing_is_chosen_from_the_image() -> None:

@@ -73,7 +73,7 @@ def camera_rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
         if found is None:
             continue
         if found.gain_e_per_count is None:
-            yield f"photon scale{of}", f"none: {say.plain(found.reason)}", "estimated"
+            yield f"photon scale{of}", "none", "estimated"
             continue
         values = (found.gain_e_per_count, found.offset_counts, found.read_noise_e)
         units = ("electrons per count", "counts", "electrons")

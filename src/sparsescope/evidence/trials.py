@@ -106,15 +106,7 @@ def psf_width(frozen: Frozen, found: Findings, step: Step) -> None:
         found.solves += 1
         step()
     blind = "a PSF that is wrong by more than 10 %, or in shape"
-    change = sensitivity(np.mean(variants, axis=0), variants, frozen.fwhm_px)
-    found.arrays["psf"] = change
-    found.add(
-        Number(
-            "psf_sensitivity_percent", _relative(change, found.arrays["value"]), "%",
-            "change of the result when the PSF is 10 % narrower or wider", blind,
-        ),
-        Map("psf_sensitivity", change, "counts", "change when the PSF is 10 % narrower or wider", blind),
-    )  # fmt: skip
+    _add_change(frozen, found, variants, "psf", ("psf_sensitivity", "the PSF is 10 % narrower or wider", blind))
 
 
 def other_parameters(frozen: Frozen, found: Findings, step: Step) -> None:
@@ -131,16 +123,22 @@ def other_parameters(frozen: Frozen, found: Findings, step: Step) -> None:
             variants.append(_judged(frozen, frozen.reconstruct(**changed)))
             found.solves += 1
             step()
-    blind = "what is wrong at every setting"
+    words = ("parameter_sensitivity", "fidelity or sparsity is halved or doubled", "what is wrong at every setting")
+    _add_change(frozen, found, variants, "parameters", words)
+
+
+def _add_change(
+    frozen: Frozen, found: Findings, variants: list[Floats], array: str, words: tuple[str, str, str]
+) -> None:
+    """Add how far variants of the result differ; `words` are name, when they differ, and what that cannot see."""
+    name, when, blind = words
     change = sensitivity(np.mean(variants, axis=0), variants, frozen.fwhm_px)
-    found.arrays["parameters"] = change
+    found.arrays[array] = change
+    percent = _relative(change, found.arrays["value"])
     found.add(
-        Number(
-            "parameter_sensitivity_percent", _relative(change, found.arrays["value"]), "%",
-            "change of the result when fidelity or sparsity is halved or doubled", blind,
-        ),
-        Map("parameter_sensitivity", change, "counts", "change when fidelity or sparsity is halved or doubled", blind),
-    )  # fmt: skip
+        Number(f"{name}_percent", percent, "%", f"change of the result when {when}", blind),
+        Map(name, change, "counts", f"change when {when}", blind),
+    )
 
 
 def injected_pairs(frozen: Frozen, found: Findings, step: Step) -> None:

@@ -38,12 +38,13 @@ REASONS: Final = {
 
 
 class Rule(NamedTuple):
-    """When a number turns amber and red, and what is said then."""
+    """When a number turns amber and red, and what is said then; amber at most where it needs photons and has none."""
 
     number: str
     limits: tuple[float, float]
     good: str
     bad: str
+    needs_photons: bool = False
 
 
 RULES: Final = (
@@ -55,6 +56,7 @@ RULES: Final = (
         "residual_chi2", CHI2, "the result explains the data down to the noise (χ² {:.2f})",
         "the result does not explain the data: the residual's χ² is {:.2f} where 1 is noise. Check the PSF's width, "
         "the background and the sparsity",
+        needs_photons=True,
     ),
     Rule(
         "beyond_psf_sigmas", BEYOND_PSF_SIGMAS, "the data hold no detail that such a PSF would not pass",
@@ -117,12 +119,18 @@ def judge(
     for rule in RULES:
         value = values.get(rule.number)
         if value is not None:
-            colour = COLOURS[sum(value > limit for limit in rule.limits)]
+            limits = rule.limits[:1] if rule.needs_photons and not _has_photons(values) else rule.limits
+            colour = COLOURS[sum(value > limit for limit in limits)]
             text = rule.good if colour == "green" else rule.bad
             findings.append(Finding(colour, text.format(value), rule.number))
     findings += [found for special in SPECIAL if (found := special(values)) is not None]
     findings.sort(key=lambda finding: -COLOURS.index(finding.colour))
     return findings, doubtful, [map_]
+
+
+def _has_photons(values: dict[str, float | None]) -> bool:
+    """Whether nothing says that counts cannot be turned into photons."""
+    return values.get("gain_counts_per_electron", 1.0) is not None
 
 
 def _doubtful(masks: Doubt) -> tuple[list[Number], Map]:
@@ -187,7 +195,7 @@ def _noise_model(values: dict[str, float | None]) -> Finding | None:
             "and split halves look better than they are; go back to the raw data"
         )
         return Finding("amber", text, "noise_correlation_px")
-    if "gain_counts_per_electron" in values and values["gain_counts_per_electron"] is None:
+    if not _has_photons(values):
         text = "counts cannot be turned into photons: the noise was measured from the image, and limits are less sure"
         return Finding("amber", text, "gain_counts_per_electron")
     return None

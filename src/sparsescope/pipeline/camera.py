@@ -94,6 +94,8 @@ def _number(value: object) -> float | None:
 def _notes(frames: Float32Array, noise: Noise, reason: str) -> list[str]:
     """Say what makes the choice of parameters unsure."""
     notes = [note for note in noise.notes if "saturated" in note]
+    if reason:
+        notes.append(f"counts cannot be turned into photons: {reason}")
     if "JPEG" in reason:
         notes.append(
             "lossy compression (JPEG) has changed the image: fine structures may be its blocks; use the original"

@@ -72,7 +72,7 @@ WRONG = [
     ("upsample_method", "zero", "upsample_method = 'zero' is not allowed: one of model, fourier, zeros"),
     ("borders", "periodic", "borders = 'periodic' is not allowed: one of masked, mirror, published"),
     ("intensity", "kept", "intensity = 'kept' is not allowed: one of auto, published, restored"),
-    ("psf", "airy", "psf = 'airy' is not allowed: one of auto, gaussian, optics, given"),
+    ("psf_model", "airy", "psf_model = 'airy' is not allowed: one of auto, gaussian, optics, given"),
     ("dimensions", 3, "dimensions = 3 is not allowed: one of auto, 2d, 3d"),
     ("deconvolution", "RL", "deconvolution = 'RL' is not allowed: one of rl, landweber, none"),
     ("hot_pixels", "yes", "one of none, adaptive"),
@@ -111,7 +111,7 @@ def test_every_parameter_says_what_it_does_and_what_is_allowed() -> None:
 
 def test_defaults_are_documented_for_every_parameter_that_is_automatic() -> None:
     automatic = {name for name in Recipe.model_fields if getattr(Recipe(), name) == "auto"}
-    assert automatic == set(DEFAULTS) | {"resolution_um", "psf", "dimensions", "intensity"}
+    assert automatic == set(DEFAULTS) | {"resolution_um", "psf_model", "dimensions", "intensity"}
     Recipe(**DEFAULTS)
 
 
@@ -129,7 +129,7 @@ def test_the_names_and_settings_of_the_issue_are_accepted() -> None:
         "z_weighting",
         "upsample_method",
         "borders",
-        "psf",
+        "psf_model",
         "dimensions",
         "intensity",
     }

@@ -161,7 +161,7 @@ class Recipe(BaseModel):
             "pixels again, on a plane whose opposite borders touch (planes only)."
         ),
     ] = "masked"
-    psf: Annotated[
+    psf_model: Annotated[
         Literal["auto", "gaussian", "optics", "given"],
         Field(
             description="Where the PSF comes from: a Gaussian of the resolution; the microscope that the file tells "

@@ -36,8 +36,8 @@ def stack(shape: tuple[int, ...] = (9, 40, 40), axes: str = "ZYX", **changes: An
 
 def test_a_stack_whose_microscope_is_known_is_deconvolved_in_three_dimensions() -> None:
     plan = ss.plan(stack(), SHORT)
-    assert (plan.recipe.psf, plan.recipe.dimensions) == ("optics", "3d")
-    assert plan.sources["psf"] == plan.sources["resolution_um"] == "file"
+    assert (plan.recipe.psf_model, plan.recipe.dimensions) == ("optics", "3d")
+    assert plan.sources["psf_model"] == plan.sources["resolution_um"] == "file"
     assert any("deconvolved in three dimensions" in note for note in plan.notes)
 
 
@@ -46,7 +46,7 @@ def test_a_stack_whose_microscope_is_known_is_deconvolved_in_three_dimensions() 
     [
         ({"dimensions": "2d"}, {}),
         ({"resolution_um": 0.3}, {}),
-        ({"psf": "gaussian"}, {}),
+        ({"psf_model": "gaussian"}, {}),
         ({}, {"meta": {}}),
         ({}, {"spacing_um": {"x": 0.1, "y": 0.1}}),
     ],
@@ -54,7 +54,7 @@ def test_a_stack_whose_microscope_is_known_is_deconvolved_in_three_dimensions() 
 def test_on_request_or_where_it_is_not_known_planes_are_taken_one_by_one(changes: Any, image: Any) -> None:
     recipe = SHORT.replace(**{"resolution_um": 0.3, **changes} if image else changes)
     plan = ss.plan(stack(**image), recipe)
-    assert (plan.recipe.psf, plan.recipe.dimensions) == ("gaussian", "2d")
+    assert (plan.recipe.psf_model, plan.recipe.dimensions) == ("gaussian", "2d")
     assert any("plane by plane" in note for note in plan.notes) or recipe.dimensions == "2d"
 
 
@@ -84,7 +84,7 @@ def test_a_psf_that_is_given_does_what_its_gaussian_does() -> None:
     image = stack((3, 40, 40), "TYX")
     known = ss.deconvolve(image, SHORT.replace(resolution_um=0.3))
     given = ss.deconvolve(image, SHORT, psf=gaussian_psf(3.0))
-    assert given.recipe.psf == "given"
+    assert given.recipe.psf_model == "given"
     assert given.recipe.resolution_um == pytest.approx(0.3, abs=0.01)
     assert np.abs(given.image.data - known.image.data).max() <= 1e-3 * known.image.data.max()
 
@@ -113,9 +113,9 @@ def test_a_psf_that_does_not_fit_the_axes_is_refused_with_the_remedy() -> None:
     with pytest.raises(RecipeError, match="leave one of them out"):
         ss.plan(stack((40, 40), "YX"), SHORT.replace(deconvolution="none"), psf=gaussian_psf(3.0))
     with pytest.raises(RecipeError, match="--psf FILE"):
-        ss.plan(stack((40, 40), "YX"), SHORT.replace(psf="given"))
+        ss.plan(stack((40, 40), "YX"), SHORT.replace(psf_model="given"))
     with pytest.raises(RecipeError, match="use one of them"):
-        ss.plan(stack((40, 40), "YX"), SHORT.replace(psf="gaussian"), psf=gaussian_psf(3.0))
+        ss.plan(stack((40, 40), "YX"), SHORT.replace(psf_model="gaussian"), psf=gaussian_psf(3.0))
 
 
 def test_each_channel_has_the_width_of_its_wavelength() -> None:
@@ -147,8 +147,8 @@ def test_a_movie_of_stacks_is_deconvolved_stack_by_stack() -> None:
 def test_what_the_user_says_of_the_microscope_wins_and_is_named() -> None:
     image = with_optics(stack(meta={}), numerical_aperture=1.2, refractive_index=1.33, emission_nm=600)
     plan = ss.plan(image, SHORT)
-    assert plan.recipe.psf == "optics"
-    assert plan.sources["psf"] == plan.sources["resolution_um"] == "flag"
+    assert plan.recipe.psf_model == "optics"
+    assert plan.sources["psf_model"] == plan.sources["resolution_um"] == "flag"
     with pytest.raises(RecipeError, match=r"emission_nm = 6\.0"):
         with_optics(stack(), emission_nm=6.0)
     with pytest.raises(RecipeError, match="2 wavelengths for 1 channels"):

@@ -19,6 +19,7 @@ from browsing import Opened, luminance
 from sparsescope import Image, Recipe, Result
 from sparsescope.evidence.model import Curve, Evidence, Finding, Map, Number
 from sparsescope.image import Channel
+from sparsescope.report.methods import command_lines
 from sparsescope.report.report_page import report_page, write_report
 
 NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="document.title=1">&\'"'
@@ -283,3 +284,14 @@ def test_a_page_of_many_large_noisy_planes_stays_below_4_mb() -> None:
 
 def test_without_evidence_the_page_says_so(made: tuple[Image, Result]) -> None:
     assert "no evidence was gathered" in report_page(*made, {})
+
+
+def test_the_command_that_repeats_a_run_is_one_that_the_program_takes(made: tuple[Image, Result]) -> None:
+    from sparsescope.cli import app
+
+    command = command_lines(*made)[0].split()
+    assert command[:2] == ["sparsescope", "run"]
+    _, bound, unused = app.parse_args(command[1:], exit_on_error=False, print_error=False)[:3]
+    assert not unused
+    assert "blurring" not in bound.arguments, "no PSF file is asked for"
+    assert bound.arguments["method"].psf_model == "gaussian"

@@ -173,7 +173,7 @@ class Frozen:
         recipe = self.recipe.replace(hot_pixels="none", **changes)
         psf = None
         if self.psf is not None and recipe.deconvolution != "none":
-            recipe, psf = recipe.replace(psf="auto"), self._fitting(_scaled(self.psf, width))
+            recipe, psf = recipe.replace(psf_model="auto"), self._fitting(_scaled(self.psf, width))
         elif width != 1 and recipe.deconvolution != "none":
             recipe = recipe.replace(resolution_um=float(recipe.resolution_um) * width)
         if recipe.sparse_iterations != 0 or recipe.tolerance is not None:  # else the background is part of the model

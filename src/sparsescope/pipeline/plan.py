@@ -193,7 +193,7 @@ def _channel(
     elif psf is not None:
         raise RecipeError("a PSF is given and deconvolution = 'none': leave one of them out")
     else:
-        filled |= {"psf": "gaussian", "dimensions": "2d"}
+        filled |= {"psf_model": "gaussian", "dimensions": "2d"}
     recipe = Recipe(**{**recipe.model_dump(), **filled})
     values, choice, said, seen = automatic(
         image, recipe, None if spread is None else spread.fwhm_yx_px, engine, channel
@@ -223,8 +223,8 @@ def _settled(
 ) -> dict[str, Any]:
     """Return the values that follow from what blurs; sources and notes are added to."""
     filled: dict[str, Any] = dict(spread.settled)
-    if "psf" not in given:
-        sources["psf"] = "default" if spread.psf is None else spread.source
+    if "psf_model" not in given:
+        sources["psf_model"] = "default" if spread.psf is None else spread.source
     if spread.fwhm_um is not None:
         filled["resolution_um"] = spread.fwhm_um
     if "resolution_um" not in given or spread.psf is not None:

@@ -60,8 +60,8 @@ class Spread:
 
     @property
     def settled(self) -> dict[str, str]:
-        """What the recipe's `psf` and `dimensions` came to."""
-        return {"psf": self.kind, "dimensions": "3d" if self.deep else "2d"}
+        """What the recipe's `psf_model` and `dimensions` came to."""
+        return {"psf_model": self.kind, "dimensions": "3d" if self.deep else "2d"}
 
 
 def spread_of(
@@ -74,7 +74,7 @@ def spread_of(
     image : Image
         The input.
     recipe : Recipe
-        Its `psf`, `dimensions`, `resolution_um` and `upsample` matter.
+        Its `psf_model`, `dimensions`, `resolution_um` and `upsample` matter.
     channel : int or None
         Number of the channel, None where there is one.
     given : Psf or array, optional
@@ -89,14 +89,14 @@ def spread_of(
     """
     if given is not None:
         return _given(image, recipe, given, spacing_um)
-    if recipe.psf == "given":
-        raise RecipeError("psf = 'given' in the recipe, and no PSF is given: --psf FILE (psf= in Python)")
+    if recipe.psf_model == "given":
+        raise RecipeError("psf_model = 'given' in the recipe, and no PSF is given: --psf FILE (psf= in Python)")
     stack = image.sizes.get("Z", 1) >= DEEP and recipe.dimensions != "2d"
-    if recipe.psf == "optics" or (recipe.psf == "auto" and recipe.resolution_um == "auto" and stack):
+    if recipe.psf_model == "optics" or (recipe.psf_model == "auto" and recipe.resolution_um == "auto" and stack):
         try:
             return _computed(image, recipe, channel, 3 if stack else 2)
         except RecipeError as error:
-            if recipe.psf == "optics" or recipe.dimensions == "3d":
+            if recipe.psf_model == "optics" or recipe.dimensions == "3d":
                 raise
             why = str(error)
     else:
@@ -112,15 +112,15 @@ def spread_of(
 
 def _flat_note(recipe: Recipe, why: str) -> str:
     text = "the stack is deconvolved plane by plane with a Gaussian"
-    if recipe.resolution_um != "auto" and recipe.psf == "auto":
+    if recipe.resolution_um != "auto" and recipe.psf_model == "auto":
         return f"{text}, as its width is given; for three dimensions leave it out and {REMEDY}"
     return f"{text}, as no PSF in three dimensions is known: {why} (--psf FILE)" if why else text
 
 
 def _given(image: Image, recipe: Recipe, given: Any, spacing_um: Spacing | None) -> Spread:
     deep = image.sizes.get("Z", 1) > 1 and recipe.dimensions != "2d"
-    if recipe.psf not in ("auto", "given"):
-        raise RecipeError(f"psf = {recipe.psf!r} in the recipe and a PSF given: use one of them")
+    if recipe.psf_model not in ("auto", "given"):
+        raise RecipeError(f"psf_model = {recipe.psf_model!r} in the recipe and a PSF given: use one of them")
     axes = "ZYX" if deep else "YX"
     fine = _fine(image, recipe.upsample)
     known = spacing_um is not None or (isinstance(given, Psf) and given.spacing_um)

@@ -9,6 +9,7 @@ from typing import Final
 
 from .._version import __version__
 from ..image import Image
+from ..optics.microscope import flag
 from ..pipeline import Result
 
 CITATIONS: Final = (
@@ -50,10 +51,30 @@ def _flags(image: Image, result: Result) -> Iterator[str]:
             given, image.interval_s
         )
         yield f"--{given.replace('_', '-')} {value}"
+    told = dict(image.meta.get("optics", {}))
+    for name in set(image.meta.get("optics_told", ())) - set(told):  # wavelengths, which each channel has of its own
+        told[name] = " ".join(f"{getattr(channel, name):g}" for channel in image.channels)
+    for name, value in sorted(told.items()):
+        yield f"{flag(name)} {value}"
     for name, value in result.recipe.model_dump().items():
         if value is None or name == "intent":
             continue
+        if (name, value) == ("psf_model", "given"):
+            yield "--psf PSF_FILE"
+            continue
         yield f"--{name.replace('_', '-')} {shlex.quote(f'{value:.9g}' if isinstance(value, float) else str(value))}"
+
+
+def _psf(result: Result) -> str:
+    r = result.recipe
+    width = (
+        "" if r.resolution_um == "auto" else f" of {1000 * float(r.resolution_um):.0f} nm full width at half maximum"
+    )
+    if r.psf_model == "gaussian":
+        return f"a Gaussian PSF{width}"
+    source = next((psf.source for psf in result.psfs if psf is not None), "given")
+    how = "in three dimensions" if r.dimensions == "3d" else "plane by plane"
+    return f"a PSF{width} ({source}), {how}"
 
 
 def methods_text(image: Image, result: Result) -> str:
@@ -81,7 +102,7 @@ def methods_text(image: Image, result: Result) -> str:
     if r.deconvolution != "none":
         sentences.append(
             f"It was followed by {r.deconvolution_iterations} iterations of {METHOD[r.deconvolution]} deconvolution "
-            f"with a PSF of {1000 * float(r.resolution_um):.0f} nm full width at half maximum."
+            f"with {_psf(result)}."
         )
     if "auto" in result.sources.values():
         chosen = ", ".join(k.replace("_", " ") for k, source in result.sources.items() if source == "auto")

@@ -11,7 +11,7 @@ import sparsescope as ss
 from problems import counts, settings
 from sparsescope.engines import HessianTerms, pick
 from sparsescope.errors import InputError
-from sparsescope.pipeline import Progress, blocks, run
+from sparsescope.pipeline import Progress, blocks, piecework
 from sparsescope.pipeline.continuity import Continuity, continuity_of, z_factor
 from sparsescope.recipe import Recipe
 from sparsescope.solvers.loop import solve
@@ -159,13 +159,13 @@ def test_blocks_too_large_for_memory_are_cut_along_y_and_seams_do_not_show(
     data[..., 30:, :] //= 2
     whole = result(data, recipe, axes)
     seen: list[tuple[int, ...]] = []
-    stage = run.sparse_stage
+    stage = piecework.sparse_stage
 
     def noted(*given: Any) -> Any:
         seen.append(given[3].shape)
         return stage(*given)
 
-    monkeypatch.setattr(run, "sparse_stage", noted)
+    monkeypatch.setattr(piecework, "sparse_stage", noted)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
     reports: list[Progress] = []
     cut = result(data, recipe, axes, on_progress=reports.append)

@@ -70,6 +70,15 @@ class Account:
         self.explained.append(found.explained / early)
         self.saturated += found.masked // early
 
+    def add(self, other: Account) -> None:
+        """Take over the sums of part of the image."""
+        for name in ("data", "background", "sparse", "after", "measured", "explained"):
+            getattr(self, name).extend(getattr(other, name))
+        self.minimum = min(self.minimum, other.minimum)
+        self.hot += other.hot
+        self.saturated += other.saturated
+        self.empty += other.empty
+
     def measures(self) -> dict[str, float]:
         """Return the part of the sum that each stage removed or changed, in percent."""
         data, background, sparse, after = map(math.fsum, (self.data, self.background, self.sparse, self.after))

@@ -23,24 +23,21 @@ class Staged:
         Background of its only plane where the second stage models it.
     masks : list of array or None
         Where data count, by plane.
-    scale : float32
-        Counts that are 1 to the solvers.
     """
 
     plane: Callable[[int], Float32Array]
     behind: Float32Array | None
     masks: list[Mask | None]
-    scale: np.float32
 
 
 class Stack:
     """Planes of one stack, gathered until all are there."""
 
-    def __init__(self, depth: int, shape: tuple[int, ...], scale: np.float32) -> None:
+    def __init__(self, depth: int, shape: tuple[int, ...]) -> None:
         self.sparse = np.empty((depth, *shape), np.float32)
         self.behind: Float32Array | None = None
         self.mask: Mask | None = None
-        self.scale, self.missing = scale, depth
+        self.missing = depth
 
     def put(self, z: int, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> None:
         """Take over a plane as plane `z`."""

@@ -14,7 +14,7 @@ from ..errors import InputError, RecipeError
 from ..image import Image
 from ..pipeline import Plan, Progress, deconvolve, plan
 from ..pipeline.blocks import Planes
-from ..pipeline.run import NOTHING_LEFT
+from ..pipeline.survey import NOTHING_LEFT
 from ..recipe import Recipe
 from .busy import Place, busiest_place
 

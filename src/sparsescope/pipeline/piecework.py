@@ -1,0 +1,214 @@
+"""Do one piece of a run: from its planes in the input to its planes in the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+
+import numpy as np
+
+from ..engines import Engine, Float32Array
+from ..solvers.loop import Outcome
+from .account import Account
+from .bands import in_bands
+from .blocks import Block
+from .context import Context, Prepared
+from .crew import Meter
+from .pieces import Piece
+from .room import Array
+from .saturation import countable, full_scale
+from .second_stage import Deconvolved, Mask, untouched
+from .stack import Stack, Staged, nth
+from .stages import has_sparse_stage, sparse_stage, worst
+from .survey import Ground
+
+DECONVOLUTION = "deconvolution"
+"""Name of the stage that pieces are in."""
+
+
+@dataclass(frozen=True)
+class PieceDone:
+    """What became of a piece, beside its planes: its sums, and how the solvers ended."""
+
+    number: int
+    account: Account
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Work on pieces.
+
+    Attributes
+    ----------
+    context : Context
+        The run.
+    grounds : mapping
+        What each channel rests on.
+    meter : Meter, optional
+        Told how far a piece is while it is worked on.
+    """
+
+    context: Context
+    grounds: Mapping[int | None, Ground]
+    meter: Meter | None = None
+
+    def __call__(self, engine: Engine, piece: Piece) -> PieceDone:
+        """Put the planes of a piece into the result."""
+        return _Piecework(self, engine, piece).done()
+
+
+class _Piecework:
+    """One piece in progress."""
+
+    def __init__(self, solve: Solve, engine: Engine, piece: Piece) -> None:
+        self.context, self.engine, self.piece = solve.context, engine, piece
+        self.channel: Prepared = solve.context.channel(piece.channel)
+        self.levels = solve.grounds[piece.channel].levels
+        self.top = full_scale(self.context.image, self.levels.maximum)
+        self.meter, self.planes = solve.meter, 0.0
+        self.account, self.lock = Account(), Lock()
+        self.outcomes: list[Outcome] = []
+        zeros = self.context.early**2 if self.channel.recipe.upsample_method == "zeros" else 1
+        self.scale = np.float32(self.levels.scale * zeros)
+
+    def done(self) -> PieceDone:
+        """Do all of it."""
+        if self.levels.scale <= 0:
+            for index in self.piece.kept:
+                self.context.out[self.context.place(index, self.channel.planes)] = 0
+                self._advance(1)
+        elif self.channel.spread is not None and self.channel.spread.deep:
+            self._stacks()
+        else:
+            for block in self.piece.blocks:
+                self._block(block)
+        return PieceDone(self.piece.number, self.account, worst(self.outcomes))
+
+    def _block(self, block: Block) -> None:
+        """Solve the planes of one block and put those that are kept into the result."""
+        staged = self._first(block, self.engine)
+        for i in range(block.kept.start, block.kept.stop):
+            found = self._second_stage(staged.plane(i), staged.behind, staged.masks[i])
+            self._keep(block.planes[i], found)
+            self._advance(0.5 if self.channel.tied.axes else 1)
+
+    def _stacks(self) -> None:
+        """Solve blocks of planes, and deconvolve each stack in three dimensions as soon as all its planes are there."""
+        waiting: dict[int | None, Stack] = {}
+        depth = self.context.image.sizes["Z"]
+
+        def stage(engine: Engine, block: Block) -> None:
+            staged = self._first(block, engine)
+            for i in range(block.kept.start, block.kept.stop):
+                index = block.planes[i]
+                plane = staged.plane(i)
+                with self.lock:
+                    if index.get("T") not in waiting:
+                        waiting[index.get("T")] = Stack(depth, plane.shape)
+                    stack = waiting[index.get("T")]
+                    stack.put(index["Z"], plane, staged.behind, staged.masks[i])
+                if not self.channel.tied.axes:
+                    self._advance(0.5)
+
+        if self.channel.tied.axes or not self.context.parts.together:
+            for block in self.piece.blocks:
+                stage(self.engine, block)
+        else:
+            self.engine.each(stage, self.piece.blocks)
+        for at in list(waiting):
+            stack = waiting.pop(at)
+            found = self._second_stage(stack.sparse, stack.behind, stack.mask)
+            self._keep({} if at is None else {"T": at}, found)
+            self._advance(depth / 2)
+
+    def _first(self, block: Block, engine: Engine) -> Staged:
+        """Take the planes of one block through the sparse stage: together where they are tied, else the only one."""
+        recipe = self.channel.recipe
+        if self.channel.tied.axes:
+            return self._tied_block(block)
+        data, behind, mask = self._prepare(block.planes[0])
+        if not has_sparse_stage(recipe):
+            self._count(data, behind, data, modelled=behind)
+            return Staged(lambda _: data, behind, [mask])
+        net = (data if behind is None else data - behind) / self.scale
+        solution = sparse_stage(recipe, self.channel.tied, engine, net, lambda _done, _limit: None)
+        sparse = solution.value * self.scale
+        self._count(data, behind, sparse)
+        with self.lock:
+            self.outcomes.append(solution.outcome)
+        return Staged(lambda _: sparse, None, [mask])
+
+    def _tied_block(self, block: Block) -> Staged:
+        """Solve tied planes together; nothing of them but their state need be in memory."""
+        context = self.context
+        masks: list[Mask | None] = []
+        net: Array | None = None
+        for i, index in enumerate(block.planes):
+            data, behind, mask = self._prepare(index)
+            net = context.spare((*block.shape, *data.shape)) if net is None else net
+            net[nth(i, block.shape)] = (data if behind is None else data - behind) / self.scale
+            masks.append(mask)
+            if block.kept.start <= i < block.kept.stop:
+                self.account.add_data(data, behind, context.early)
+        assert net is not None
+        kept, before = (block.kept.stop - block.kept.start) / 2, self.planes
+
+        def inside(done: int, limit: int) -> None:
+            self._at(before + kept * done / limit)
+
+        one = partial(sparse_stage, self.channel.recipe, self.channel.tied, self.engine)
+        fidelity = float(self.channel.recipe.fidelity)
+        found = in_bands(one, net, fidelity, inside, context.parts.block_bytes, context.spare)
+        self.outcomes.append(found.outcome)
+        self._at(before + kept)
+
+        def plane(i: int) -> Float32Array:
+            sparse: Float32Array = found.value[nth(i, block.shape)] * self.scale
+            self.account.add_sparse(sparse, None, context.early)
+            return sparse
+
+        return Staged(plane, None, masks)
+
+    def _count(
+        self, data: Float32Array, behind: Float32Array | None, sparse: Float32Array,
+        modelled: Float32Array | None = None,
+    ) -> None:  # fmt: skip
+        with self.lock:
+            self.account.add_data(data, behind, self.context.early)
+            self.account.add_sparse(sparse, modelled, self.context.early)
+
+    def _prepare(self, index: Mapping[str, int]) -> tuple[Float32Array, Float32Array | None, Mask | None]:
+        """Read a plane and its background, in counts on the sparse stage's grid, and where data count."""
+        context, planes = self.context, self.channel.planes
+        raw = planes.read(dict(index))[0]
+        mask = countable(raw, self.top)
+        if mask is not None:
+            mask = mask.repeat(context.early, 0).repeat(context.early, 1)
+        if context.background is None or self.channel.recipe.background == "none":
+            return context.finer(raw), None, mask
+        return context.finer(raw), context.finer(context.background[context.place(dict(index), planes)]), mask
+
+    def _second_stage(self, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> Deconvolved:
+        """Deconvolve one plane or stack in counts; with no second stage, take its background away."""
+        second, scale = self.channel.second, self.scale
+        if second is None:
+            return untouched(plane if behind is None else plane - behind)
+        return second(plane / scale, None if behind is None else behind / scale, self.engine, mask).in_counts(scale)
+
+    def _keep(self, index: Mapping[str, int], found: Deconvolved) -> None:
+        context = self.context
+        context.out[context.place(dict(index), self.channel.planes)] = found.value
+        self.account.add_second(found, (context.early, context.factor))
+        self.outcomes.append(found.outcome)
+
+    def _advance(self, planes: float) -> None:
+        with self.lock:
+            self._at(self.planes + planes)
+
+    def _at(self, planes: float) -> None:
+        self.planes = planes
+        if self.meter is not None:
+            self.meter.at(DECONVOLUTION, self.piece.number, planes)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sparsescope.errors import OutputError
-from sparsescope.io.atomic import replacing
+from sparsescope.io.atomic import give_folder_name, replacing, unfinished
 
 WITHOUT_LIMITS = sys.platform == "win32"
 
@@ -168,7 +168,7 @@ def test_a_folder_without_permission_is_said(tmp_path: Path, monkeypatch: pytest
 FULL_DISK = """
 import resource, sys
 from sparsescope.errors import OutputError
-from sparsescope.io.atomic import replacing
+from sparsescope.io.atomic import give_folder_name, replacing, unfinished
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     with replacing(sys.argv[1]) as file:
@@ -203,3 +203,39 @@ def test_a_disk_that_fails_on_closing_leaves_nothing_behind(
     with pytest.raises(OutputError, match=text):
         write(tmp_path / "out.txt", b"content")
     assert names(tmp_path) == []
+
+
+def test_a_folder_that_was_worked_on_before_gets_its_name_and_replaces_an_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+    part = unfinished(target)
+    assert part.parent == tmp_path
+    for content in ("first", "second"):
+        part.mkdir()
+        (part / "zarr.json").write_text(content)
+        give_folder_name(part, target, overwrite=content == "second", marks=["zarr.json"])
+        assert names(tmp_path) == ["a.zarr"]
+        assert (target / "zarr.json").read_text() == content
+
+
+def test_a_folder_keeps_its_hidden_name_where_the_final_one_is_taken(tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+    part = unfinished(target)
+    for folder in (target, part):
+        folder.mkdir()
+        (folder / "zarr.json").write_text(folder.name)
+    with pytest.raises(OutputError, match="exists already"):
+        give_folder_name(part, target, marks=["zarr.json"])
+    assert (part / "zarr.json").read_text() == part.name
+    assert (target / "zarr.json").read_text() == "a.zarr"
+
+
+def test_what_a_killed_program_left_between_two_renames_is_no_hindrance(tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+    part = unfinished(target)
+    old = part.with_name(part.name + ".old")
+    for folder in (target, part, old):
+        folder.mkdir()
+        (folder / "zarr.json").write_text(folder.name)
+    give_folder_name(part, target, overwrite=True, marks=["zarr.json"])
+    assert names(tmp_path) == ["a.zarr"]
+    assert (target / "zarr.json").read_text() == part.name

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sparsescope import io
 from sparsescope.errors import InputError, OutputError
 from sparsescope.image import Channel, Image, as_image
-from sparsescope.io import zarr_read, zarr_store, zarr_write
+from sparsescope.io import zarr_read, zarr_store, zarr_stream
 
 RNG = np.random.default_rng(5)
 DATA = RNG.integers(0, 4000, (2, 2, 3, 40, 53)).astype("uint16")
@@ -132,14 +132,14 @@ def test_the_pyramid_halves_until_no_side_is_above_256(tmp_path: Path) -> None:
 )
 def test_halving_keeps_the_mean_and_the_range(rows: int, columns: int, dtype: str, data: st.DataObject) -> None:
     plane = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 200, (2 * rows, 2 * columns)).astype(dtype)
-    half = zarr_write.halved(plane)
+    half = zarr_stream.halved(plane)
     assert half.shape == (rows, columns)
     assert half.dtype == plane.dtype
     assert half.mean(dtype=float) == pytest.approx(
         plane.mean(dtype=float), abs=0.5 if plane.dtype.kind in "iu" else 1e-4
     )
     assert plane.min() <= half.min() <= half.max() <= plane.max()
-    odd = zarr_write.halved(plane[: 2 * rows - 1])
+    odd = zarr_stream.halved(plane[: 2 * rows - 1])
     assert np.array_equal(odd[: rows - 1], half[: rows - 1])
     alone = plane[2 * rows - 2].reshape(-1, 2).mean(axis=1)
     assert np.array_equal(odd[-1], np.rint(alone) if plane.dtype.kind in "iu" else alone)

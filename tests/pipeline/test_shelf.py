@@ -46,6 +46,12 @@ def test_writing_any_part_is_that_of_an_array(key: tuple[Any, ...], one_number: 
     shelf.close()
 
 
+def test_planes_written_backwards_are_turned_round(tmp_path: Path) -> None:
+    shelf, plane = Shelf((2, 3, 4), tmp_path), np.arange(12, dtype=np.float32).reshape(3, 4)
+    shelf[1, ::-1] = plane
+    np.testing.assert_array_equal(shelf[1], plane[::-1])
+
+
 def test_a_file_of_it_is_never_seen_and_its_space_is_given_back(tmp_path: Path) -> None:
     shelf = Shelf((4, 8, 8), tmp_path)
     shelf[1] = 3

@@ -100,12 +100,42 @@ def replacing_folder(
     """
     target = check_target(path, overwrite=overwrite, marks=marks)
     part = target.parent / f".sparsescope-{secrets.token_hex(8)}.part"
-    old = part.with_suffix(".old")
     try:
         part.mkdir()
         yield part
+        give_folder_name(part, target, overwrite=overwrite, marks=marks)
+    except OSError as error:
+        raise OutputError(explain(target, error)) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def unfinished(target: Path) -> Path:
+    """Return the hidden folder beside a target in which a result grows that can be gone on with.
+
+    Examples
+    --------
+    >>> unfinished(Path("data/cell_sparse.ome.zarr")).name
+    '.cell_sparse.ome.zarr.sparsescope'
+    """
+    return target.with_name(f".{target.name}.sparsescope")
+
+
+def give_folder_name(part: Path, target: Path, *, overwrite: bool = False, marks: Collection[str] = ()) -> None:
+    """Give a complete folder its final name beside it; the second half of :func:`replacing_folder`.
+
+    Parameters
+    ----------
+    part : Path
+        The complete folder; it keeps its name after an error.
+    target, overwrite, marks
+        As :func:`replacing_folder`.
+    """
+    old = part.with_name(part.name + ".old")
+    try:
         if target.exists():
-            check_target(path, overwrite=overwrite, marks=marks)
+            check_target(target, overwrite=overwrite, marks=marks)
+            shutil.rmtree(old, ignore_errors=True)  # left by a program that ended before it could do so itself
             target.rename(old)
         try:
             part.rename(target)
@@ -116,7 +146,6 @@ def replacing_folder(
     except OSError as error:
         raise OutputError(explain(target, error)) from None
     finally:
-        shutil.rmtree(part, ignore_errors=True)
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,75 @@ def new_group(folder: Path, version: int) -> Any:
     import zarr
 
     form: Any = version
-    return zarr.create_group(store=folder, zarr_format=form)
+    return zarr.create_group(store=_staged()(folder), zarr_format=form)
+
+
+def open_group(folder: Path) -> Any:
+    """Open a group that :func:`new_group` made, to go on writing into its arrays.
+
+    Raises
+    ------
+    InputError
+        If there is no such group, or it is damaged.
+    """
+    import zarr
+
+    if not is_store(folder) or is_array(folder):
+        raise InputError(f"{folder} is no group of arrays in the Zarr format: nothing can be added to it")
+    form: Any = 2 if read_json(folder, "zarr.json") is None else 3
+    return zarr.open_group(store=_staged()(folder), mode="r+", zarr_format=form)
+
+
+def arrays_of(group: Any) -> list[Any]:
+    """Return the arrays named 0, 1, … of a group, to be written into; every chunk is written, also one of zeros."""
+    import zarr
+
+    found: list[Any] = []
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        while (name := str(len(found))) in group:
+            found.append(group[name])
+    return found
+
+
+def hold_sizes(group: Any) -> None:
+    """Keep new sizes of arrays from the disk until :func:`show_sizes`: no reader is to see chunks that are missing."""
+    group.store.held = {}
+
+
+def show_sizes(group: Any) -> None:
+    """Write the sizes that were held back, coarse levels first: what a reader finds in the first is in all others."""
+    store = group.store
+    held, store.held = store.held or {}, None
+    for key in sorted(held, key=lambda key: (-int(key.split("/")[0]), key)):
+        path = Path(store.root) / key
+        part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
+        part.write_bytes(held[key])
+        part.replace(path)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what writers that were killed have left: files that had not got their names yet."""
+    for path in folder.rglob("*.partial"):
+        path.unlink(missing_ok=True)
+
+
+@functools.cache
+def _staged() -> Any:
+    """Return the class of stores in which sizes of arrays can be held back."""
+    from zarr.storage import LocalStore
+
+    class Staged(LocalStore):
+        """A folder; while `held` is a dict, metadata of arrays go there."""
+
+        held: dict[str, bytes] | None = None
+
+        async def set(self, key: str, value: Any) -> None:
+            if self.held is not None and key.partition("/")[2] in MARKS:
+                self.held[key] = value.to_bytes()
+            else:
+                await super().set(key, value)
+
+    return Staged
 
 
 def new_array(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from ..engines import Float32Array, Imaging
+from ..engines.parts import Part, Stored
+from ..engines.windowed import Windowed
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,17 +51,36 @@ class DataTerm:
     """
 
     def __init__(self, imaging: Imaging, mask: Mask | None = None) -> None:
-        self.imaging, self.mask = imaging, mask
-        self.weights: Float32Array | None = None
+        self.imaging: Imaging | Windowed = imaging
+        self.mask: Stored | None = mask
+        self.weights: Stored | None = None
         counted = np.ones(imaging.data_shape, np.float32) if mask is None else mask.astype(np.float32)
         seen = imaging.adjoint(counted)
         if imaging.gain == 1 and float(seen.min()) >= 1 - ROUNDING:
             return
-        few = seen < LEAST_SEEN * imaging.gain
-        with np.errstate(divide="ignore"):
-            np.reciprocal(seen, out=seen)
-        seen[few] = 0
-        self.weights = seen
+        self.weights = step_weights(seen, imaging.gain)
+
+    def start(self, data: Stored, background: Stored | None, given: Stored | None, least: float) -> Stored:
+        """Return what iterations start from, on the whole domain and at least `least`: given, or the data less b."""
+        x = self.first(np.asarray(self.net(data, background) if given is None else given))
+        np.maximum(x, np.float32(least), out=x)
+        return x
+
+    def net(self, data: Stored, background: Stored | None) -> Stored:
+        """Return the data less the background."""
+        return data if background is None else np.asarray(data) - np.asarray(background)
+
+    def zeros(self, shape: tuple[int, ...]) -> Stored:
+        """Return an array for the state."""
+        return np.zeros(shape, np.float32)
+
+    def apart(self, array: Stored) -> Any:
+        """Return a copy of an array of the state, for the result."""
+        return np.array(array)
+
+    def parts(self) -> Iterator[Part]:
+        """Cut the object into what is worked on at once where that is done voxel by voxel."""
+        yield slice(0, self.imaging.object_shape[0])
 
     def first(self, inside: Float32Array) -> Float32Array:
         """Continue an estimate, given on the data's pixels or on the object's field, by its border values.
@@ -73,14 +97,17 @@ class DataTerm:
 
     def explained(self, x: Float32Array) -> float:
         """Return the light of an object that falls on the pixels that count, Σ m H x, in float64."""
+        assert not isinstance(self.imaging, Windowed)
         expected = self.imaging.forward(x)
         if self.mask is not None:
-            expected *= self.mask
+            expected *= np.asarray(self.mask)
         return float(expected.sum(dtype=np.float64))
 
 
-def first_estimate(data: Float32Array, background: Float32Array | None, start: Float32Array | None) -> Float32Array:
-    """Return what iterations start from: what is given, else the data less the background."""
-    if start is not None:
-        return start
-    return data if background is None else data - background
+def step_weights(seen: Float32Array, gain: float) -> Float32Array:
+    """Return 1 / Hᵀm, 0 for voxels that are held; Hᵀm is written into."""
+    few = seen < LEAST_SEEN * gain
+    with np.errstate(divide="ignore"):
+        np.reciprocal(seen, out=seen)
+    seen[few] = 0
+    return seen

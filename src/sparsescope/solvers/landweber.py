@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..engines import Float32Array
-from .data_term import DataTerm, first_estimate
+from ..engines.parts import Part, Stored, put, taken
+from .data_term import DataTerm
 
 
 @dataclass
 class _State:
     """x and the estimate before it; y, the point of the next step, is x continued from `before` by `momentum`."""
 
-    data: Float32Array
-    x: Float32Array
-    before: Float32Array
+    data: Stored
+    x: Stored
+    before: Stored
     momentum: float = 0.0
     t: float = 1.0
 
@@ -51,8 +50,8 @@ class Landweber:
 
     term: DataTerm
     iterations: int
-    background: Float32Array | None = None
-    start: Float32Array | None = None
+    background: Stored | None = None
+    start: Stored | None = None
 
     chunk: int = 10
 
@@ -61,12 +60,10 @@ class Landweber:
         """Iterations to take."""
         return self.iterations
 
-    def init(self, data: Float32Array) -> _State:
+    def init(self, data: Stored) -> _State:
         """Start from the data less the background, cut at zero."""
-        x = self.term.first(first_estimate(data, self.background, self.start))
-        np.maximum(x, 0, out=x)
-        net = data if self.background is None else data - self.background
-        return _State(net, x, x.copy())
+        x = self.term.start(data, self.background, self.start, 0)
+        return _State(self.term.net(data, self.background), x, self.term.zeros(x.shape))
 
     def step(self, state: _State, count: int) -> None:
         """Take `count` iterations."""
@@ -82,16 +79,16 @@ class Landweber:
         imaging, weights, mask = self.term.imaging, self.term.weights, self.term.mask
         update, momentum = imaging.arithmetic, state.momentum
 
-        def read(part: slice, out: Float32Array) -> None:
-            update.extrapolate(state.x[part], state.before[part], momentum, -math.inf, out)
+        def read(part: Part, out: Float32Array) -> None:
+            update.extrapolate(taken(state.x, part), taken(state.before, part), momentum, -math.inf, out)
 
-        def turn(part: slice, expected: Float32Array) -> None:
-            update.residual(expected, state.data[part], None if mask is None else mask[part])
+        def turn(part: Part, expected: Float32Array) -> None:
+            update.residual(expected, taken(state.data, part), None if mask is None else taken(mask, part) != 0)
 
-        def write(part: slice, back: Float32Array) -> None:
-            update.descend(
-                state.x[part], state.before[part], momentum, back, None if weights is None else weights[part]
-            )
+        def write(part: Part, back: Float32Array) -> None:
+            weight, before = None if weights is None else taken(weights, part), taken(state.before, part)
+            update.descend(taken(state.x, part), before, momentum, back, weight)
+            put(state.before, part, before)
 
         imaging.sandwich(read, turn, write)
 
@@ -101,4 +98,5 @@ class Landweber:
 
     def finish(self, state: _State) -> Float32Array:
         """Return the estimate, which is not negative, on the whole domain of the object."""
-        return state.x.copy()
+        value: Float32Array = self.term.apart(state.x)
+        return value

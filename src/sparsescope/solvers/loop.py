@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..engines.parts import slabs, whole_place
+
 Float32Array = npt.NDArray[np.float32]
 
 
@@ -114,11 +116,14 @@ def solve(solver: Solver[State], data: Float32Array, on_step: Callable[[int, int
         value = solver.finish(state)
     finite = _finite(value) and _finite(data)  # kernels may take a NaN for a number
     outcome = _outcome(solver, converged) if finite else Outcome.NOT_FINITE
-    return Solution(value if finite else data.copy(), taken, outcome, time.perf_counter() - started)
+    failed = data.copy() if isinstance(data, np.ndarray) else data
+    return Solution(value if finite else failed, taken, outcome, time.perf_counter() - started)
 
 
 def _finite(array: Float32Array) -> bool:
-    return bool(np.isfinite(array.sum(dtype=np.float64)))
+    if isinstance(array, np.ndarray):
+        return bool(np.isfinite(array.sum(dtype=np.float64)))
+    return all(_finite(np.asarray(array[part])) for part in slabs(whole_place((), array.shape)))
 
 
 def _outcome(solver: Solver[State], converged: bool) -> Outcome:

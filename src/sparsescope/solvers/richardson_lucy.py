@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ..engines import Float32Array
-from .data_term import DataTerm, first_estimate
+from ..engines.parts import Part, Stored, put, taken, whole_place
+from .data_term import DataTerm
 
 FLOOR = 1e-6
 """Smallest value of an estimate or of a denominator, on data whose maximum is about 1."""
@@ -18,10 +20,10 @@ FLOOR = 1e-6
 class _State:
     """x and the estimate before it; y, the point of the next step, is x continued from `before` by `alpha`."""
 
-    data: Float32Array
-    x: Float32Array
-    before: Float32Array
-    change: Float32Array
+    data: Stored
+    x: Stored
+    before: Stored
+    change: Stored
     alpha: float = 0.0
     square: float = 0.0
 
@@ -54,8 +56,8 @@ class RichardsonLucy:
 
     term: DataTerm
     iterations: int
-    background: Float32Array | None = None
-    start: Float32Array | None = None
+    background: Stored | None = None
+    start: Stored | None = None
 
     chunk: int = 10
 
@@ -64,11 +66,11 @@ class RichardsonLucy:
         """Iterations to take."""
         return self.iterations
 
-    def init(self, data: Float32Array) -> _State:
+    def init(self, data: Stored) -> _State:
         """Start from the data less the background."""
-        x = self.term.first(first_estimate(data, self.background, self.start))
-        np.maximum(x, np.float32(FLOOR), out=x)
-        return _State(data, x, x.copy(), np.zeros([p.stop - p.start for p in self.term.imaging.field], np.float32))
+        term = self.term
+        x = term.start(data, self.background, self.start, FLOOR)
+        return _State(data, x, term.zeros(x.shape), term.zeros(tuple(p.stop - p.start for p in term.imaging.field)))
 
     def step(self, state: _State, count: int) -> None:
         """Take `count` iterations."""
@@ -82,32 +84,43 @@ class RichardsonLucy:
     def _once(self, state: _State) -> tuple[float, float]:
         """Put the next x where `before` was; return ⟨v₋, v⟩ and ⟨v, v⟩."""
         imaging, weights, behind = self.term.imaging, self.term.weights, self.background
-        update, alpha = imaging.arithmetic, state.alpha
-        field, mask = imaging.field, self.term.mask
-        rows = math.prod(state.change.shape[1:-1])
-        sums = np.empty((2, len(state.change) * rows))
+        update, alpha, mask = imaging.arithmetic, state.alpha, self.term.mask
+        sums = np.zeros((2, *state.change.shape[:-1]))
 
-        def read(part: slice, out: Float32Array) -> None:
-            update.extrapolate(state.x[part], state.before[part], alpha, FLOOR, out)
+        def read(part: Part, out: Float32Array) -> None:
+            update.extrapolate(taken(state.x, part), taken(state.before, part), alpha, FLOOR, out)
 
-        def turn(part: slice, expected: Float32Array) -> None:
-            update.ratio(expected, state.data[part], None if behind is None else behind[part], FLOOR)
+        def turn(part: Part, expected: Float32Array) -> None:
+            data = taken(state.data, part)
+            update.ratio(expected, data, None if behind is None else taken(behind, part), FLOOR)
             if mask is not None:
                 expected *= mask[part]
 
-        def write(part: slice, back: Float32Array) -> None:
-            weight = None if weights is None else weights[part]
-            update.multiply(state.x[part], state.before[part], alpha, FLOOR, back, weight)
-            first, last = max(part.start, field[0].start), min(part.stop, field[0].stop)
-            if first < last:
-                here = slice(first - field[0].start, last - field[0].start)
-                corner = tuple(p.start for p in field[1:])
-                now = back[first - part.start : last - part.start]
-                update.dots(state.change[here], now, corner, sums[:, here.start * rows : here.stop * rows])
+        def write(part: Part, back: Float32Array) -> None:
+            weight = None if weights is None else taken(weights, part)
+            before = taken(state.before, part)
+            update.multiply(taken(state.x, part), before, alpha, FLOOR, back, weight)
+            put(state.before, part, before)
+            self._compare(state, part, back, sums)
 
         imaging.sandwich(read, turn, write)
-        along, square = sums.sum(axis=1)
+        along, square = sums.reshape(2, -1).sum(axis=1)
         return float(along), float(square)
+
+    def _compare(self, state: _State, part: Part, now: Float32Array, sums: npt.NDArray[np.float64]) -> None:
+        """Add what of ⟨v₋, v⟩ and ⟨v, v⟩ lies in the part, row by row, and let v be v₋."""
+        field = self.term.imaging.field
+        place = whole_place(part, self.term.imaging.object_shape)
+        inside = tuple(slice(max(p.start, f.start), min(p.stop, f.stop)) for p, f in zip(place, field, strict=True))
+        if any(p.start >= p.stop for p in inside):
+            return
+        here = tuple(slice(p.start - f.start, p.stop - f.start) for p, f in zip(inside, field, strict=True))
+        first, *corner = (i.start - p.start for i, p in zip(inside, place, strict=True))
+        change = taken(state.change, here)
+        rows = np.empty((2, math.prod(change.shape[:-1])))
+        self.term.imaging.arithmetic.dots(change, now[first : first + len(change)], tuple(corner), rows)
+        put(state.change, here, change)
+        sums[:, *here[:-1]] += rows.reshape(2, *change.shape[:-1])
 
     def done(self, state: _State) -> bool:
         """Return False: the iteration count is the regulariser, there is no stopping rule."""
@@ -115,8 +128,11 @@ class RichardsonLucy:
 
     def finish(self, state: _State) -> Float32Array:
         """Return the extrapolated estimate on the whole domain of the object."""
-        y = np.empty_like(state.x)
-        self.term.imaging.arithmetic.extrapolate(state.x, state.before, state.alpha, FLOOR, y)
+        y: Float32Array = self.term.apart(state.before)
+        for part in self.term.parts():
+            out, x = taken(y, part), taken(state.x, part)
+            self.term.imaging.arithmetic.extrapolate(x, out, state.alpha, FLOOR, out)
+            put(y, part, out)
         return y
 
 

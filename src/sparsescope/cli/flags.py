@@ -143,6 +143,9 @@ class Writing:
         Replace results that exist.
     skip_existing : bool
         Leave out inputs whose result exists: goes on with a batch.
+    resume : bool
+        Go on with a run that was ended before its time; the result is the same as without an end. Large runs can
+        always be gone on with, small ones where they were begun with this flag.
     save_background : bool
         Write the subtracted background too, as <stem>_background.
     evidence : str
@@ -157,6 +160,7 @@ class Writing:
     dtype: Annotated[Literal["float32", "uint16", "same"], Parameter(group=OUTPUT)] = "float32"
     overwrite: Annotated[bool, Parameter(group=OUTPUT)] = False
     skip_existing: Annotated[bool, Parameter(group=OUTPUT)] = False
+    resume: Annotated[bool, Parameter(group=OUTPUT)] = False
     save_background: Annotated[bool, Parameter(group=OUTPUT)] = False
     evidence: Annotated[Literal["quick", "full", "none"], Parameter(group=OUTPUT)] = "quick"
     no_report: Annotated[bool, Parameter(group=OUTPUT)] = False

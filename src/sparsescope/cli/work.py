@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 from ..io import sha256
-from . import dry_run, say, show
+from . import dry_run, keeping, say, show
 from .evidence import evidence_of
 from .jobs import Done, Job
 from .progress import shown
@@ -47,34 +47,40 @@ def work(job: Job) -> Done:
     image, dtype, planned = prepare(job)
     if not job.silent:
         dry_run.line(dry_run.outlook_of(job, image, planned))
-    with shown(job.source.name, quiet=job.quiet) as report:
-        result = deconvolve(
-            image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
-            scratch_folder=job.target.parent, on_progress=report,
-        )  # fmt: skip
-    written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
-    where: dict[str, Any] = {"overwrite": job.writing.overwrite, "format": job.writing.format}
-    notes += write(job.target, _with_flags(result.image, job), dtype=dtype, **where)
-    if job.writing.save_background and result.background is None:
-        notes.append("no background was subtracted, so there is none to save")
-    elif job.writing.save_background and result.background is not None:
-        write(job.background_target, result.background, **where)
-        written.append(job.background_target)
-    found, page = _evidence(job, image, result)
+    with keeping.kept(job, image, planned, dtype) as kept:
+        with shown(job.source.name, quiet=job.quiet) as report:
+            result = deconvolve(
+                image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
+                scratch_folder=job.target.parent, on_progress=report, keeper=kept.journal,
+            )  # fmt: skip
+        written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
+        where: dict[str, Any] = {"overwrite": kept.overwrite, "format": job.writing.format}
+        described = _with_flags(result.image, job)
+        if kept.in_place:
+            result = replace(result, image=kept.journal.finish(described))
+        else:
+            notes += write(job.target, described, dtype=dtype, **where)
+        if job.writing.save_background and result.background is None:
+            notes.append("no background was subtracted, so there is none to save")
+        elif job.writing.save_background and result.background is not None:
+            write(job.background_target, result.background, **where)
+            written.append(job.background_target)
+        found, page = _evidence(job, image, result, overwrite=kept.overwrite)
+        kept.finished()
     done = Done(job, image, result, tuple(written), tuple(dict.fromkeys(notes)), found, page)
     if not job.silent:
         show.finish(done)
     return done
 
 
-def _evidence(job: Job, image: Image, result: Result) -> tuple[dict[int, Evidence], Path | None]:
+def _evidence(job: Job, image: Image, result: Result, *, overwrite: bool) -> tuple[dict[int, Evidence], Path | None]:
     """Gather the evidence that is wanted, and write the page."""
     found = evidence_of(image, result, job.writing.evidence, name=job.source.name, threads=job.threads, quiet=job.quiet)
     if job.writing.no_report:
         return found, None
     from ..report.report_page import write_report
 
-    write_report(job.report_target, image, result, found, output=job.target, overwrite=job.writing.overwrite)
+    write_report(job.report_target, image, result, found, output=job.target, overwrite=overwrite)
     return found, job.report_target
 
 
@@ -104,7 +110,8 @@ def check_targets(job: Job) -> None:
     from ..io.zarr_store import MARKS
 
     marks = MARKS if job.writing.format.startswith("ome-zarr") else None
+    overwrite = job.writing.overwrite or keeping.unfinished(job)
     for path in job.written:
-        check_target(path, overwrite=job.writing.overwrite, marks=None if path == job.report_target else marks)
+        check_target(path, overwrite=overwrite, marks=None if path == job.report_target else marks)
         if not os.access(path.parent, os.W_OK):
             raise OutputError(f"cannot write {path}: no permission to write in {path.parent}; use --out FOLDER")

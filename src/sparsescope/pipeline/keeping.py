@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from .needs import Portion
 from .piecework import PieceDone
 from .room import Array, Room
 from .survey import Ground
@@ -12,6 +13,13 @@ from .survey import Ground
 
 class Keeper(Protocol):
     """What a run tells as it goes on, and asks at its start."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether planes are kept in files, with checksums, so that another process can go on."""
+
+    def settle(self, parts: Portion) -> Portion:
+        """Return how much is to be worked on at a time: what is planned, or what an earlier run began with."""
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array ``"result"`` or ``"background"``, with what an earlier run has put into it."""
@@ -34,6 +42,11 @@ class Nowhere:
     """Nothing is kept beyond the run."""
 
     room: Room
+    lasting: ClassVar[bool] = False
+
+    def settle(self, parts: Portion) -> Portion:
+        """Return what is planned."""
+        return parts
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return a new array in memory or in a temporary file."""

@@ -13,8 +13,8 @@ from ..engines import Engine, Float32Array
 from ..solvers.loop import Outcome
 from .account import Account
 from .bands import in_bands
-from .blocks import Block
-from .context import Context, Prepared
+from .blocks import Block, Index
+from .context import Context, Place, Prepared
 from .crew import Meter
 from .pieces import Piece
 from .room import Array
@@ -22,7 +22,7 @@ from .saturation import countable, full_scale
 from .second_stage import Deconvolved, Mask, untouched
 from .stack import Stack, Staged, nth
 from .stages import has_sparse_stage, sparse_stage, worst
-from .survey import Ground
+from .survey import Ground, checksum
 
 DECONVOLUTION = "deconvolution"
 """Name of the stage that pieces are in."""
@@ -30,11 +30,28 @@ DECONVOLUTION = "deconvolution"
 
 @dataclass(frozen=True)
 class PieceDone:
-    """What became of a piece, beside its planes: its sums, and how the solvers ended."""
+    """What became of a piece, beside its planes.
+
+    Attributes
+    ----------
+    number, channel : int
+        Which piece, and of which channel.
+    account : Account
+        Its sums.
+    outcome : Outcome
+        How the solvers ended.
+    checks : tuple of int
+        Checksum of each of its planes in the order of `Piece.kept`, where they were asked for.
+    range : tuple of float
+        Smallest and largest value of them, likewise.
+    """
 
     number: int
+    channel: int
     account: Account
     outcome: Outcome
+    checks: tuple[int, ...] = ()
+    range: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +66,14 @@ class Solve:
         What each channel rests on.
     meter : Meter, optional
         Told how far a piece is while it is worked on.
+    checked : bool
+        Whether planes get checksums.
     """
 
     context: Context
     grounds: Mapping[int | None, Ground]
     meter: Meter | None = None
+    checked: bool = False
 
     def __call__(self, engine: Engine, piece: Piece) -> PieceDone:
         """Put the planes of a piece into the result."""
@@ -68,7 +88,9 @@ class _Piecework:
         self.channel: Prepared = solve.context.channel(piece.channel)
         self.levels = solve.grounds[piece.channel].levels
         self.top = full_scale(self.context.image, self.levels.maximum)
-        self.meter, self.planes = solve.meter, 0.0
+        self.meter, self.planes, self.checked = solve.meter, 0.0, solve.checked
+        self.checks: dict[Place, int] = {}
+        self.range: tuple[float, ...] = ()
         self.account, self.lock = Account(), Lock()
         self.outcomes: list[Outcome] = []
         zeros = self.context.early**2 if self.channel.recipe.upsample_method == "zeros" else 1
@@ -78,14 +100,17 @@ class _Piecework:
         """Do all of it."""
         if self.levels.scale <= 0:
             for index in self.piece.kept:
-                self.context.out[self.context.place(index, self.channel.planes)] = 0
+                self._put(index, np.zeros(self.context.out.shape[-2:], np.float32))
                 self._advance(1)
         elif self.channel.spread is not None and self.channel.spread.deep:
             self._stacks()
         else:
             for block in self.piece.blocks:
                 self._block(block)
-        return PieceDone(self.piece.number, self.account, worst(self.outcomes))
+        checks = [self.checks[self._place(index)] for index in self.piece.kept] if self.checked else []
+        return PieceDone(
+            self.piece.number, self.piece.channel or 0, self.account, worst(self.outcomes), tuple(checks), self.range
+        )
 
     def _block(self, block: Block) -> None:
         """Solve the planes of one block and put those that are kept into the result."""
@@ -180,16 +205,16 @@ class _Piecework:
             self.account.add_data(data, behind, self.context.early)
             self.account.add_sparse(sparse, modelled, self.context.early)
 
-    def _prepare(self, index: Mapping[str, int]) -> tuple[Float32Array, Float32Array | None, Mask | None]:
+    def _prepare(self, index: Index) -> tuple[Float32Array, Float32Array | None, Mask | None]:
         """Read a plane and its background, in counts on the sparse stage's grid, and where data count."""
-        context, planes = self.context, self.channel.planes
-        raw = planes.read(dict(index))[0]
+        context = self.context
+        raw = self.channel.planes.read(index)[0]
         mask = countable(raw, self.top)
         if mask is not None:
             mask = mask.repeat(context.early, 0).repeat(context.early, 1)
         if context.background is None or self.channel.recipe.background == "none":
             return context.finer(raw), None, mask
-        return context.finer(raw), context.finer(context.background[context.place(dict(index), planes)]), mask
+        return context.finer(raw), context.finer(context.background[self._place(index)]), mask
 
     def _second_stage(self, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> Deconvolved:
         """Deconvolve one plane or stack in counts; with no second stage, take its background away."""
@@ -198,11 +223,24 @@ class _Piecework:
             return untouched(plane if behind is None else plane - behind)
         return second(plane / scale, None if behind is None else behind / scale, self.engine, mask).in_counts(scale)
 
-    def _keep(self, index: Mapping[str, int], found: Deconvolved) -> None:
-        context = self.context
-        context.out[context.place(dict(index), self.channel.planes)] = found.value
-        self.account.add_second(found, (context.early, context.factor))
+    def _keep(self, index: Index, found: Deconvolved) -> None:
+        self._put(index, found.value)
+        self.account.add_second(found, (self.context.early, self.context.factor))
         self.outcomes.append(found.outcome)
+
+    def _put(self, index: Index, value: Float32Array) -> None:
+        """Put a plane, or a whole stack, into the result."""
+        self.context.out[self._place(index)] = value
+        if not self.checked:
+            return
+        low, high = float(value.min()) + 0.0, float(value.max()) + 0.0
+        self.range = (min(low, *self.range[:1]), max(high, *self.range[1:])) if self.range else (low, high)
+        stack = [(index, value)] if value.ndim == 2 else [({**index, "Z": z}, one) for z, one in enumerate(value)]
+        for where, plane in stack:
+            self.checks[self._place(where)] = checksum(plane)
+
+    def _place(self, index: Index) -> Place:
+        return self.context.place(index, self.channel.planes)
 
     def _advance(self, planes: float) -> None:
         with self.lock:

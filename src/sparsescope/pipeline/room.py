@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -14,9 +17,10 @@ import psutil
 
 from ..engines import Float32Array
 from ..errors import InputError, OutputError
+from ..io.planewise import Planewise
 from .shelf import Shelf
 
-Array: TypeAlias = Float32Array | Shelf
+Array: TypeAlias = Float32Array | Planewise
 
 PART_OF_FREE: Final = 0.8
 """Part of the free memory that a run plans with when no limit is given."""
@@ -81,6 +85,27 @@ def disk_free_bytes(folder: Path) -> int:
     return int(shutil.disk_usage(folder).free)
 
 
+def process() -> dict[str, Any]:
+    """Return what tells this process from all others, on this machine and elsewhere, now and later."""
+    return {"host": platform.node(), "pid": os.getpid(), "began": psutil.Process().create_time()}
+
+
+def still_runs(known: Mapping[str, Any]) -> bool:
+    """Whether a process that :func:`process` told of may still run; of other machines that cannot be known.
+
+    Examples
+    --------
+    >>> still_runs(process()), still_runs({**process(), "began": 1.0}), still_runs({})
+    (True, False, False)
+    """
+    if known.get("host") != platform.node():
+        return bool(known.get("host"))
+    try:
+        return bool(psutil.Process(int(known["pid"])).create_time() == known["began"])
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
+
+
 _GROUPS = (
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
@@ -90,10 +115,7 @@ _GROUPS = (
 def _group_free(base: Path) -> list[int]:
     """Return what control groups leave, if they limit anything; 2**62 first, so that there is always a number."""
     found = [2**62]
-    for most, now in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
+    for most, now in _GROUPS:
         try:
             limit, used = (base / most).read_text().strip(), (base / now).read_text().strip()
         except OSError:
@@ -121,6 +143,10 @@ class Need:
     result: int
     background: int
     remedy: str = ""
+
+    def without_arrays(self) -> Need:
+        """Return what is needed where the arrays of the whole image are kept by another."""
+        return replace(self, result=0, background=0)
 
 
 @dataclass

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..engines import Engine
+from ..engines import Engine, Float32Array
 from .account import total
 from .blocks import Index
 from .context import Context
@@ -28,6 +29,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Top:
+    """What a plane's background leaves: the largest value above it in counts, and the background's checksum."""
+
+    above: float
+    check: int
+
+
+@dataclass(frozen=True)
 class Ground:
     """What a channel's planes rest on.
 
@@ -39,11 +48,14 @@ class Ground:
         Smallest value of the input.
     hot : int
         Pixels replaced as hot, dead or not finite.
+    checks : tuple of int
+        Checksum of each plane's background, where there is one.
     """
 
     levels: Levels
     least: float
     hot: int
+    checks: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, seen: Sequence[Seen]) -> Ground:
@@ -52,11 +64,11 @@ class Ground:
         levels = Levels(largest, float(np.mean([one.mean for one in seen])), max(largest, 0.0))
         return cls(levels, min(one.least for one in seen), sum(one.hot for one in seen))
 
-    def above(self, tops: Sequence[float]) -> Ground:
-        """Take for the scale what stands above the background: the largest of `tops`, one for each plane."""
-        top = max(tops)
+    def above(self, behind: Sequence[Top]) -> Ground:
+        """Take for the scale what stands above the background: the largest of all planes."""
+        top = max(one.above for one in behind)
         scale = top if top > NOTHING_LEFT * self.levels.maximum else 0.0
-        return replace(self, levels=replace(self.levels, scale=scale))
+        return replace(self, levels=replace(self.levels, scale=scale), checks=tuple(one.check for one in behind))
 
     def scaled(self, scale: float | None) -> Ground:
         """Take a scale that was given, unless there is nothing to be scaled."""
@@ -86,8 +98,8 @@ class Behind:
     channel: int | None
     levels: Levels
 
-    def __call__(self, engine: Engine, index: Index) -> float:  # noqa: ARG002
-        """Keep the background of the plane at `index`; return the largest value above it, in counts."""
+    def __call__(self, engine: Engine, index: Index) -> Top:  # noqa: ARG002
+        """Keep the background of the plane at `index`, and return what it leaves."""
         context, channel = self.context, self.context.channel(self.channel)
         assert context.background is not None
         plane, _ = channel.planes.read(index)
@@ -96,4 +108,15 @@ class Behind:
         if behind is None:
             behind = np.zeros_like(plane)
         context.background[context.place(index, channel.planes)] = behind
-        return float((plane - behind).max())
+        return Top(float((plane - behind).max()), checksum(behind))
+
+
+def checksum(plane: Float32Array) -> int:
+    """Return the CRC-32 of a plane, which tells whether it is still what was kept.
+
+    Examples
+    --------
+    >>> checksum(np.zeros((2, 2), np.float32)), checksum(np.ones((2, 2), np.float32))
+    (3974897955, 2365398042)
+    """
+    return zlib.crc32(np.ascontiguousarray(plane, dtype="<f4").data)

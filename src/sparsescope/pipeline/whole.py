@@ -21,9 +21,9 @@ from .piecework import DECONVOLUTION, PieceDone, Solve
 from .plan import Plan
 from .provenance import provenance
 from .result import Result
-from .room import Room
+from .room import Array, Room
 from .stages import worst
-from .survey import Behind, Ground, Look
+from .survey import Behind, Ground, Look, checksum
 
 BACKGROUND = "background"
 """Name of the stage in which backgrounds are found."""
@@ -84,8 +84,10 @@ class Whole:
             self._tell(channel, ground)
         todo = {piece.number: piece for piece in pieces(self.image, self.plan, self.parts.block_bytes)}
         for done in self.keeper.done():
-            self._add(todo.pop(done.number), done)
-        solve = Solve(self.context, {c: ground.scaled(scale) for c, ground in grounds.items()}, self.meter)
+            if done.number in todo and self._intact(todo[done.number], done):
+                self._add(todo.pop(done.number), done)
+        scaled = {channel: ground.scaled(scale) for channel, ground in grounds.items()}
+        solve = Solve(self.context, scaled, self.meter, self.keeper.lasting)
 
         def found(piece: Piece, done: PieceDone) -> None:
             self.keeper.keep(done)
@@ -98,15 +100,26 @@ class Whole:
 
     def _ground(self, channel: int | None, crew: Crew) -> Ground:
         """Return what a channel rests on, from every one of its planes."""
-        known = self.keeper.ground(channel)
-        if known is not None:
-            return known
         indices = self.context.channel(channel).planes.all()
+        known = self.keeper.ground(channel)
+        if known is not None and self._same(self.context.background, channel, indices, known.checks):
+            return known
         ground = Ground.of(self._all(crew, Look(self.context, channel), indices))
         if self.context.background is not None and ground.levels.maximum > 0:
             ground = ground.above(self._all(crew, Behind(self.context, channel, ground.levels), indices, BACKGROUND))
         self.keeper.keep_ground(channel, ground)
         return ground
+
+    def _intact(self, piece: Piece, done: PieceDone) -> bool:
+        return self._same(self.context.out, piece.channel, piece.kept, done.checks)
+
+    def _same(self, array: Array | None, channel: int | None, indices: Sequence[Index], checks: Sequence[int]) -> bool:
+        """Whether planes are what they were when they were kept."""
+        if array is None or not checks:
+            return True
+        planes = self.context.channel(channel).planes
+        pairs = zip(indices, checks, strict=True)
+        return all(checksum(array[self.context.place(index, planes)]) == check for index, check in pairs)
 
     def _all(self, crew: Crew, job: PlaneJob[Found], indices: Sequence[Index], stage: str = "") -> list[Found]:
         """Return what a job finds on every plane, in their order."""

@@ -48,6 +48,7 @@ LIBRARIES = {
     "cyclopts": "cli/*",
     "dask": "io/*",
     "defusedxml": "io/*",
+    "distributed": "scale/cluster.py",
     "imagecodecs": "io/*",
     "jinja2": "report/*",
     "lazy_loader": "__init__.py",

@@ -19,3 +19,7 @@ class OutputError(SparsescopeError):
 
 class EngineError(SparsescopeError):
     """The compute engine that was asked for is not there or does not work."""
+
+
+class ClusterError(SparsescopeError):
+    """The workers of a cluster cannot be had, or were lost."""

@@ -32,8 +32,12 @@ LIBRARIES: Final = {
     "mrcfile": "MRC",
     "zarr": "OME-Zarr",
     "pymoo": "two searches of the experiment solver-agnostic",
+    "distributed": "run --cluster",
 }
 """Libraries that something small depends on, and what."""
+
+EXTRAS: Final = {"pymoo": "experiments", "distributed": "cluster"}
+"""Those that come with an extra, and which."""
 
 CODECS: Final = ("LZW", "DEFLATE", "ZSTD", "JPEG", "JPEG2K", "JPEGXR")
 """What microscope files are compressed with."""
@@ -161,9 +165,10 @@ def libraries() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             missing.append(f"{name} ({use})")
     if missing:
-        needed = [name for name in missing if not name.startswith("pymoo")]
+        needed = [name for name in missing if name.split()[0] not in EXTRAS]
         state: State = "broken" if needed else "note"
-        remedy = "pip install --upgrade sparsescope" if needed else "pip install 'sparsescope[experiments]' if wanted"
+        extras = ",".join(EXTRAS[name.split()[0]] for name in missing if name.split()[0] in EXTRAS)
+        remedy = "pip install --upgrade sparsescope" if needed else f"pip install 'sparsescope[{extras}]' if wanted"
         return Finding("libraries", state, f"{', '.join(there)}; not there: {', '.join(missing)}", remedy)
     return Finding("libraries", "ok", ", ".join(there))
 

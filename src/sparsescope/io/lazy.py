@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import math
@@ -50,6 +51,13 @@ def stamp(path: Path) -> tuple[int, int]:
     pattern = glob.has_magic(path.name) and not path.exists()
     status = (path.parent if pattern else path).stat()
     return status.st_size, status.st_mtime_ns
+
+
+def in_this_thread() -> contextlib.AbstractContextManager[object]:
+    """Let planes be read by the thread that asks while a ``with`` block runs, not by a cluster that it works for."""
+    import dask
+
+    return dask.config.set(scheduler="synchronous")  # type: ignore[no-any-return,unused-ignore]
 
 
 def lazy_array(

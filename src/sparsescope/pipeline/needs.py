@@ -31,6 +31,10 @@ LEAST_BLOCK: Final = 1_000_000
 """Blocks are not made smaller than this many bytes of solver state: halos would be most of the work."""
 
 
+STEP: Final = 1.25
+"""Sizes of blocks are this factor apart."""
+
+
 @dataclass(frozen=True)
 class Portion:
     """How much is worked on at a time.
@@ -167,8 +171,21 @@ class _Block:
 
     def largest(self, left: int) -> int:
         """Return the bytes of state that fit, the usual ones where they cut the image no differently."""
-        fitting = min(blocks.BLOCK_BYTES, max(LEAST_BLOCK, left))
+        fitting = min(blocks.BLOCK_BYTES, max(LEAST_BLOCK, stepwise(left)))
         return blocks.BLOCK_BYTES if self.cut(fitting) == self.cut(blocks.BLOCK_BYTES) else fitting
+
+
+def stepwise(left: int) -> int:
+    """Return the next smaller of a few sizes, so that what happens to be free does not decide about values.
+
+    Examples
+    --------
+    >>> stepwise(123_000_000) == stepwise(120_000_000), stepwise(123_000_000) < 123_000_000
+    (True, True)
+    """
+    if left < 1:
+        return 0
+    return int(blocks.BLOCK_BYTES * STEP ** math.floor(math.log(left / blocks.BLOCK_BYTES, STEP)))
 
 
 def _lengths(*cut: int) -> list[int]:

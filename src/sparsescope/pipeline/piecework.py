@@ -89,7 +89,7 @@ class _Piecework:
         self.levels = solve.grounds[piece.channel].levels
         self.top = full_scale(self.context.image, self.levels.maximum)
         self.meter, self.planes, self.checked = solve.meter, 0.0, solve.checked
-        self.checks: dict[Place, int] = {}
+        self.checks: dict[frozenset[tuple[str, int]], int] = {}
         self.range: tuple[float, ...] = ()
         self.account, self.lock = Account(), Lock()
         self.outcomes: list[Outcome] = []
@@ -107,7 +107,7 @@ class _Piecework:
         else:
             for block in self.piece.blocks:
                 self._block(block)
-        checks = [self.checks[self._place(index)] for index in self.piece.kept] if self.checked else []
+        checks = [self.checks[frozenset(index.items())] for index in self.piece.kept] if self.checked else []
         return PieceDone(
             self.piece.number, self.piece.channel or 0, self.account, worst(self.outcomes), tuple(checks), self.range
         )
@@ -237,7 +237,7 @@ class _Piecework:
         self.range = (min(low, *self.range[:1]), max(high, *self.range[1:])) if self.range else (low, high)
         stack = [(index, value)] if value.ndim == 2 else [({**index, "Z": z}, one) for z, one in enumerate(value)]
         for where, plane in stack:
-            self.checks[self._place(where)] = checksum(plane)
+            self.checks[frozenset(where.items())] = checksum(plane)
 
     def _place(self, index: Index) -> Place:
         return self.context.place(index, self.channel.planes)

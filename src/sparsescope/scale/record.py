@@ -43,8 +43,10 @@ class Record:
     >>> record = Record(file)
     >>> record.add({"piece": 0}); record.close()
     >>> _ = file.write_bytes(file.read_bytes() + b'{"pie')
-    >>> Record(file).entries
+    >>> record = Record(file)
+    >>> record.entries
     [{'piece': 0}]
+    >>> record.close()
     """
 
     def __init__(self, file: Path) -> None:

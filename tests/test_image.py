@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,16 @@ def test_a_ragged_list_is_no_image() -> None:
 def test_mistakes_of_users_have_one_base_class() -> None:
     with pytest.raises(SparsescopeError):
         check_axes("Q", (1,))
+
+
+def test_an_image_comes_to_another_process_as_it_is() -> None:
+    image = ss.Image(
+        np.arange(12.0).reshape(3, 2, 2), "TYX", {"x": 0.1}, 0.5, (ss.Channel("GFP"),), {"notes": ("one",)}
+    )
+    back = pickle.loads(pickle.dumps(image))
+    assert (back.axes, back.spacing_um, back.interval_s, back.channels, back.meta) == (
+        image.axes, image.spacing_um, image.interval_s, image.channels, image.meta,
+    )  # fmt: skip
+    assert np.array_equal(back.data, image.data)
+    with pytest.raises(TypeError):
+        back.meta["notes"] = ()

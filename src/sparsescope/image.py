@@ -119,6 +119,12 @@ class Image:
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "meta", _frozen(self.meta))
 
+    def __getstate__(self) -> dict[str, Any]:  # for other processes: read-only mappings cannot be sent
+        return {**self.__dict__, "spacing_um": dict(self.spacing_um), "meta": dict(self.meta)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, spacing_um=_frozen(state["spacing_um"]), meta=_frozen(state["meta"]))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis, in the order of `axes`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -31,3 +33,10 @@ def test_a_psf_has_sum_one_in_float32_and_its_input_is_left_alone():
 def test_what_is_no_psf_is_refused_with_the_reason(array, said):
     with pytest.raises(RecipeError, match=said):
         Psf(array)
+
+
+def test_a_psf_comes_to_another_process_to_the_last_bit():
+    psf = Psf(np.random.default_rng(3).random((5, 31, 33), np.float32), {"x": 0.1}, "made up")
+    back = pickle.loads(pickle.dumps(psf))
+    assert np.array_equal(back.data, psf.data)
+    assert (back.spacing_um, back.source, back.notes) == (psf.spacing_um, psf.source, psf.notes)

@@ -218,8 +218,9 @@ class _Reader:
         plane_shape = shape[self.choice.axes.index("Y") :]
         with explained(self.path.name, "its pixels are damaged"):
             data = np.empty(shape, dtype)
-            planes = data.reshape(-1, *plane_shape)
-            for number in range(len(planes)):
+        planes = data.reshape(-1, *plane_shape)
+        for number in range(len(planes)):
+            with explained(self.path.name, self._damaged(number)):
                 planes[number] = self._plane(opened, number, plane_shape)
         return data
 
@@ -233,7 +234,7 @@ class _Reader:
 
     def __call__(self, number: int) -> npt.NDArray[Any]:
         """Read one plane in native byte order."""
-        with explained(self.path.name, "its pixels are damaged"), self._lock:
+        with explained(self.path.name, self._damaged(number)), self._lock:
             if stamp(self.path) != self.seen:
                 raise InputError(f"{self.path.name} was changed while it was being read: start again")
             if self._opened is None:
@@ -241,6 +242,13 @@ class _Reader:
                     self._opened = self.open_file(self.path)
                 weakref.finalize(self, self._opened.close)
             return self._plane(self._opened, number, self.choice.shape[self.choice.axes.index("Y") :])
+
+    def _damaged(self, number: int) -> str:
+        """Say which plane is damaged."""
+        axes = self.choice.axes[: self.choice.axes.index("Y")]
+        index = np.unravel_index(number, self.choice.shape[: len(axes)]) if axes else ()
+        where = ", ".join(f"{axis} {at}" for axis, at in zip(axes, index, strict=True))
+        return f"the pixels of its plane {where} are damaged" if where else "its pixels are damaged"
 
     def _plane(self, opened: Opened, number: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """Read one plane and check that it is what was promised."""

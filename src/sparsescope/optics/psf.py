@@ -73,6 +73,12 @@ class Psf:
         object.__setattr__(self, "data", (values / values.dtype.type(total)).astype(np.float32, copy=False))
         object.__setattr__(self, "spacing_um", MappingProxyType(dict(self.spacing_um)))
 
+    def __getstate__(self) -> dict[str, Any]:  # for other processes: a read-only mapping cannot be sent
+        return {**self.__dict__, "spacing_um": dict(self.spacing_um)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, spacing_um=MappingProxyType(state["spacing_um"]))  # not scaled again
+
     @property
     def ndim(self) -> int:
         """Number of axes, 2 or 3."""

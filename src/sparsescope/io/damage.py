@@ -14,6 +14,9 @@ BOMB_BYTES = 2**28
 BOMB_RATIO = 1000
 MAX_PLANES = 10_000_000
 
+Layout = tuple[str, int, str]
+"""Codes of :mod:`struct` for the count of entries and for an offset, and between them the bytes of an entry."""
+
 _AGAIN = "Copy it again from where it was acquired, or re-export it"
 
 
@@ -35,19 +38,14 @@ def check_chain(name: str, file: BinaryIO, size: int) -> int:
     -----
     Layout after TIFF 6.0 (Adobe 1992, section 2) and the BigTIFF extension.
     """
-    head = file.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
-    count_code, entry, offset_code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
-    if len(head) < start + struct.calcsize(offset_code):
-        raise InputError(f"{name} is cut off: only {size} bytes of it are there. {_AGAIN}")
-    (offset,) = struct.unpack_from(order + offset_code, head, start)
+    layout, first = first_directory(name, file, size)
+    offset: int | None = first
     seen: set[int] = set()
     while offset:
         if offset in seen:
             raise InputError(f"{name} is damaged: its directories of images run in a circle. {_AGAIN}")
         seen.add(offset)
-        offset = _next_directory(file, offset, size, (order + count_code, entry, order + offset_code))
+        offset = next_directory(file, offset, size, layout)
         if offset is None:
             raise InputError(
                 f"{name} is cut off or damaged: the directory of image {len(seen)} lies outside its {size} bytes. "
@@ -58,7 +56,25 @@ def check_chain(name: str, file: BinaryIO, size: int) -> int:
     return len(seen)
 
 
-def _next_directory(file: BinaryIO, offset: int, size: int, layout: tuple[str, int, str]) -> int | None:
+def first_directory(name: str, file: BinaryIO, size: int) -> tuple[Layout, int]:
+    """Return how numbers are laid out in a TIFF of `size` bytes, and the offset of its first image directory.
+
+    Raises
+    ------
+    InputError
+        If its head is not all there.
+    """
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
+    count_code, entry, offset_code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+    if len(head) < start + struct.calcsize(offset_code):
+        raise InputError(f"{name} is cut off: only {size} bytes of it are there. {_AGAIN}")
+    (offset,) = struct.unpack_from(order + offset_code, head, start)
+    return (order + count_code, entry, order + offset_code), int(offset)
+
+
+def next_directory(file: BinaryIO, offset: int, size: int, layout: Layout) -> int | None:
     """Return the offset of the directory after the one at `offset`, or None when this one is not complete."""
     count_code, entry, offset_code = layout
     if offset >= size:
@@ -92,7 +108,7 @@ def check_pixels(name: str, series: Any) -> None:
         check_end(name, series.dataoffset + series.nbytes, series.parent.filehandle.size)
         return
     check_count(name, series.size // key.size, len(pages))
-    stored = sum(_stored_bytes(name, page, (index, len(pages))) for index, page in enumerate(pages))
+    stored = sum(stored_bytes(name, page, (index, len(pages))) for index, page in enumerate(pages))
     check_claim(name, series.nbytes, stored)
 
 
@@ -123,7 +139,7 @@ def check_count(name: str, declared: int, there: int) -> None:
     raise InputError(f"{name} declares {declared} planes, but holds {there}: {reason}")
 
 
-def _stored_bytes(name: str, page: Any, position: tuple[int, int]) -> int:
+def stored_bytes(name: str, page: Any, position: tuple[int, int]) -> int:
     """Return the number of bytes of a plane in the file; raise InputError if some are not there."""
     index, total = position
     where = f"plane {index + 1} of {total}"

@@ -85,6 +85,19 @@ def facts(root: Element, number: int, shape: dict[str, int]) -> Facts:
     return found
 
 
+def arrangement(root: Element) -> tuple[str, dict[str, int], int]:
+    """Return the order of planes (letters of TCZ, slowest first), their declared numbers, and the number of images.
+
+    Of several images, the first is described; without any, there is one plane in all.
+    """
+    every = [pixels for image in root if _tag(image) == "Image" and (pixels := _child(image, "Pixels")) is not None]
+    if not every:
+        return "TZC", {}, 0
+    order = (every[0].get("DimensionOrder") or "XYCZT")[:1:-1].upper()
+    counts = {axis: max(_whole(every[0].get(f"Size{axis}"), 1), 1) for axis in "TCZ"}
+    return (order if sorted(order) == ["C", "T", "Z"] else "TZC"), counts, len(every)
+
+
 def _kinds(channels: list[Element], found: Facts) -> None:
     """Add kind of microscope and pinhole: one value where the channels agree, one for each where they do not."""
     modes = [mode if (mode := channel.get("AcquisitionMode")) != "Other" else None for channel in channels]

@@ -20,7 +20,7 @@ from ..image import Image
 from . import axes as axes_of
 from . import ome_read, tags
 from .atomic import replacing
-from .damage import check_count, check_directories, check_pixels, walkable
+from .damage import check_count, check_directories, check_pixels, stored_bytes, walkable
 from .encode import choose, planes
 from .facts import Facts
 from .guard import explained, mute
@@ -84,6 +84,73 @@ def one_plane(content: BinaryIO, check: Callable[[int], None]) -> npt.NDArray[An
     with mute.on(), tifffile.TiffFile(content) as file:
         page = file.pages.first
         check(page.nbytes)
+        return _native(page.asarray())
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """What the first page of a TIFF says about all: of a file that is being written, more is not there yet.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the format.
+    shape, dtype : tuple of int, dtype
+        Of the page.
+    order, counts : str, dict
+        Order of planes (letters of TCZ, slowest first), and their declared numbers; empty where nothing is declared.
+    facts : Facts
+        Sizes and channels.
+    """
+
+    kind: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    order: str
+    counts: dict[str, int]
+    facts: Facts
+
+
+def first_page(path: Path) -> FirstPage:
+    """Return what the first page says; raise InputError where that is no single plane of an image in time."""
+    with _opened(path) as opened, explained(path.name, "its directory of images is damaged"):
+        file, page = opened.file, opened.file.pages.first
+        stored_bytes(path.name, page, (0, 1))
+        xy = tags.ratio(page.tags.valueof("XResolution")), tags.ratio(page.tags.valueof("YResolution"))
+        images, meta, unit = 1, dict(file.imagej_metadata or {}), page.tags.valueof("ResolutionUnit")
+        order, counts = "TZC", dict[str, int]()
+        if opened.ome is not None:
+            order, counts, images = ome_read.arrangement(opened.ome)
+        elif file.is_imagej:
+            named = {"T": "frames", "C": "channels", "Z": "slices"}
+            counts = {axis: int(meta.get(word, 1)) for axis, word in named.items()}
+        several = file.is_micromanager and (file.micromanager_metadata or {}).get("Summary", {}).get("Positions", 1)
+        if images > 1 or (several or 1) > 1:
+            raise InputError(
+                f"{path.name} is to hold several images (positions): a recording of one image can be followed"
+            )
+        shape, dtype = tuple(page.shape), np.dtype(page.dtype)
+        if len(shape) != 2 or dtype.kind not in "uif" or page.bitspersample == 1:
+            raise InputError(
+                f"{path.name} has pages of {dtype} values of shape {shape}: followed are pages with one plane of whole "
+                "or real numbers each"
+            )
+        if opened.ome is not None:
+            facts = ome_read.facts(opened.ome, 0, {**counts, "Y": shape[0], "X": shape[1]})
+        else:
+            facts = tags.imagej(meta, xy) if file.is_imagej else tags.plain(xy, unit)
+        kind = "ome" if opened.ome is not None else "imagej" if file.is_imagej else "generic"
+        return FirstPage(_KINDS[kind], (shape[0], shape[1]), dtype.newbyteorder("="), order, counts, facts)
+
+
+def page_at(path: Path, offset: int, number: int) -> npt.NDArray[Any]:
+    """Return the page whose directory is at an offset; raise InputError where it is not all there, or damaged."""
+    import tifffile
+
+    with explained(path.name, f"its page {number + 1} is damaged"), tifffile.TiffFile(path) as file:
+        file.filehandle.seek(offset)
+        page = tifffile.TiffPage(file, number)
+        stored_bytes(path.name, page, (number, number + 1))
         return _native(page.asarray())
 
 

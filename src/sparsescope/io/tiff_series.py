@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,13 +48,22 @@ def read_provenance(path: Path) -> dict[str, Any]:  # noqa: ARG001 - the same fo
 
 def matching(path: Path) -> list[Path]:
     """Return the TIFF files in a folder, or those that fit a pattern; hidden ones and results of ours are left out."""
-    found = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
-    return sorted(
-        file
-        for file in found
-        if file.is_file() and file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
-        if not file.name.split(".")[0].endswith(RESULTS)
-    )
+    folder = path if path.is_dir() else path.parent
+    return [folder / name for name in sorted(names(path))]
+
+
+def names(path: Path) -> list[str]:
+    """Return the names of the files of :func:`matching`, in no order."""
+    folder, pattern = (path, "*") if path.is_dir() else (path.parent, path.name)
+    fits = re.compile(fnmatch.translate(pattern)).match
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if fits(entry.name) and is_plane(entry.name) and entry.is_file()]
+
+
+def is_plane(name: str) -> bool:
+    """Whether a file of this name can be a plane of a series."""
+    ours = name.partition(".")[0].endswith(RESULTS)
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".") and not ours
 
 
 class _Folder:
@@ -65,7 +76,7 @@ class _Folder:
         axes, shape, ordered, labels = arrange(path.name, [file.name for file in files])
         folder = path if path.is_dir() else path.parent
         self._files = [folder / name for name in ordered]
-        self._first = _one(self._files[0])
+        self._first = one_plane(self._files[0])
         self._labels = labels
         whole = (*shape, *self._first.shape)
         nbytes = int(np.prod(whole, dtype=object)) * self._first.dtype.itemsize
@@ -75,30 +86,41 @@ class _Folder:
 
     def plane(self, image: int, number: int) -> npt.NDArray[Any]:  # noqa: ARG002 - there is one
         """Read a file."""
-        found = _one(self._files[number])
-        if found.shape != self._first.shape or found.dtype != self._first.dtype:
-            raise InputError(
-                f"{self._files[number].name} has {found.dtype} values of shape {found.shape}, but "
-                f"{self._files[0].name} {self._first.dtype} of {self._first.shape}: one image needs planes of one kind"
-            )
+        found = one_plane(self._files[number])
+        check_kind(self._files[number], found, (self._files[0].name, self._first.shape, self._first.dtype))
         return np.asarray(found.data)
 
     def close(self) -> None:
         """Do nothing: each file is closed when it has been read."""
 
     def _facts(self, fixed: Mapping[str, int]) -> Facts:  # noqa: ARG002 - the same for each
-        first = self._first
-        facts = Facts(dict(first.spacing_um), None, (), dict(first.meta))
-        facts.notes = list(facts.meta.pop("notes", ()))
-        own = first.channels[0] if first.channels else Channel()
-        facts.channels = tuple(replace(own, name=name) for name in self._labels)
-        for key in ("provenance", "sha256"):
-            facts.meta.pop(key, None)
-        facts.notes.append(f"{len(self._files)} files were joined in the order of their names; sizes are of the first")
-        return facts
+        joined = f"{len(self._files)} files were joined in the order of their names; sizes are of the first"
+        return facts_of(self._first, self._labels, joined)
 
 
-def _one(file: Path) -> Image:
+def facts_of(first: Image, labels: Sequence[str], joined: str) -> Facts:
+    """Return what the first file says for all of a series, with a note on how they were joined."""
+    facts = Facts(dict(first.spacing_um), None, (), dict(first.meta))
+    facts.notes = list(facts.meta.pop("notes", ()))
+    own = first.channels[0] if first.channels else Channel()
+    facts.channels = tuple(replace(own, name=name) for name in labels)
+    for key in ("provenance", "sha256"):
+        facts.meta.pop(key, None)
+    facts.notes.append(joined)
+    return facts
+
+
+def check_kind(file: Path, found: Image, first: tuple[str, tuple[int, ...], np.dtype[Any]]) -> None:
+    """Raise InputError unless a file holds a plane like the first, of which name, shape and type are given."""
+    name, shape, dtype = first
+    if found.shape != shape or found.dtype != dtype:
+        raise InputError(
+            f"{file.name} has {found.dtype} values of shape {found.shape}, but {name} {dtype} of {shape}: one image "
+            "needs planes of one kind"
+        )
+
+
+def one_plane(file: Path) -> Image:
     """Read a file of one plane."""
     image = tiff.read(file, axes=None, series=None, lazy=False)
     if image.data.ndim != 2:
@@ -140,15 +162,9 @@ def arrange(name: str, files: Sequence[str]) -> tuple[str, tuple[int, ...], list
     >>> arrange("cells", ["a_z10_c0.tif", "a_z9_c0.tif"])
     ('Z', (2,), ['a_z9_c0.tif', 'a_z10_c0.tif'], [])
     """
-    split = [re.split(r"(\d+)", file.rpartition(".")[0]) for file in files]
-    if len({len(parts) for parts in split}) > 1:
-        raise InputError(_mixed(name, files))
-    places = range(len(split[0]))
-    varying = [i for i in places if len({int(p[i]) if i % 2 else p[i].lower() for p in split}) > 1]
+    split = [parts_of(file) for file in files]
+    varying, letters = varying_parts(name, files)
     words = [i for i in varying if i % 2 == 0]
-    if len(words) > 1:
-        raise InputError(_mixed(name, files))
-    letters = ["C" if i in words else _meaning(split[0][i - 1]) for i in varying]
     named = _words([parts[words[0]] for parts in split]) if words else []
     counted = next((i for i, letter in zip(varying, letters, strict=True) if letter == "C" and i % 2), None)
     if words and counted is not None:  # as in w1DAPI, w2GFP: the word belongs to the number
@@ -180,6 +196,24 @@ def arrange(name: str, files: Sequence[str]) -> tuple[str, tuple[int, ...], list
     at = axes.find("C")
     labels = list(dict.fromkeys(named[i] for i in sorted(sequence, key=lambda i: keys[i][at]))) if words else []
     return axes, shape, [files[i] for i in sequence], labels
+
+
+def parts_of(file: str) -> list[str]:
+    """Return the words (even places) and numbers (odd places) of a file name without its ending."""
+    return re.split(r"(\d+)", file.rpartition(".")[0])
+
+
+def varying_parts(name: str, files: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return which parts of file names differ, and the letter of the axis that each names, ``Q`` where that is none."""
+    split = [parts_of(file) for file in files]
+    if len({len(parts) for parts in split}) > 1:
+        raise InputError(_mixed(name, files))
+    places = range(len(split[0]))
+    varying = [i for i in places if len({int(p[i]) if i % 2 else p[i].lower() for p in split}) > 1]
+    words = [i for i in varying if i % 2 == 0]
+    if len(words) > 1:
+        raise InputError(_mixed(name, files))
+    return varying, ["C" if i in words else _meaning(split[0][i - 1]) for i in varying]
 
 
 def _words(texts: Sequence[str]) -> list[str]:

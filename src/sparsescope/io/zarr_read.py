@@ -47,11 +47,29 @@ def read_provenance(path: Path) -> dict[str, Any]:
     return made if isinstance(made, dict) else {}
 
 
+def array_of(path: Path, series: int | None) -> tuple[str, Stored]:
+    """Return key and description of the full resolution of one image in a store that is still being written."""
+    store = _Store(path, growing=True)
+    count = len(store.images)
+    if count != 1 and series is None:
+        raise InputError(
+            f"{path.name} holds {count} images: add --series N (in Python series=N) with the number of one"
+        )
+    if series is not None and not 0 <= series < count:
+        raise InputError(f"{path.name} has no series {series}: allowed are 0 to {count - 1}")
+    return store.keys[series or 0], store.images[series or 0]
+
+
+def _none() -> None:
+    """Say nothing of missing chunks: in a store that is being written they are not there yet."""
+
+
 class _Store:
     """An open store: the full resolution of each image in it."""
 
-    def __init__(self, path: Path) -> None:
-        self._root = path
+    def __init__(self, path: Path, *, growing: bool = False) -> None:
+        self._root, self._growing = path, growing
+        self.keys: list[str] = []
         self._slab: tuple[Any, npt.NDArray[Any]] | None = None
         self._arrays: list[Any] = []
         self.images: list[Stored] = []
@@ -73,8 +91,9 @@ class _Store:
         shape = tuple(int(n) for n in array.shape)
         facts = partial(
             _facts, self._root, key, entry, described, dict(zip(letters, shape, strict=True)), (xml, number),
-            partial(missing_chunks, self._root, join(key, level), array),
+            _none if self._growing else partial(missing_chunks, self._root, join(key, level), array),
         )  # fmt: skip
+        self.keys.append(join(key, level))
         self._arrays.append(array)
         self.images.append(Stored(letters, shape, np.dtype(array.dtype), facts, label))
 

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,46 @@ def _check_sizes(where: str, shape: Any, chunks: Any, itemsize: int) -> None:
             f"{where} has chunks of {math.prod(chunks) * itemsize / 1e9:.1f} GB; at most 2.1 GB are read. "
             "Store it again with smaller chunks"
         )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an array lies in files now.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the array.
+    files : tuple of int
+        Of what is in one file: a chunk or a shard.
+    """
+
+    shape: tuple[int, ...]
+    files: tuple[int, ...]
+    _prefix: str
+    _separator: str
+
+    def name(self, index: Sequence[int]) -> str:
+        """Return the key of the file with this place among all."""
+        return self._prefix + self._separator.join(map(str, index))
+
+
+def grid(root: Path, key: str) -> Grid:
+    """Return how an array lies in files, as its metadata say now; raise InputError as :func:`open_array`."""
+    where = f"{root.name}: the array {key or '.'}"
+    three, two = read_json(root, join(key, "zarr.json")), read_json(root, join(key, ".zarray"))
+    base = f"{key}/" if key else ""
+    if three is not None:
+        _check_3(where, three)
+        named = three.get("chunk_key_encoding") or {}
+        default = named.get("name") != "v2"
+        separator = (named.get("configuration") or {}).get("separator", "/" if default else ".")
+        chunks = three["chunk_grid"]["configuration"]["chunk_shape"]
+        return Grid(tuple(three["shape"]), tuple(chunks), base + (f"c{separator}" if default else ""), separator)
+    if two is None:
+        raise InputError(f"{where} is not there: the folder is not complete. Copy it again")
+    _check_2(where, two)
+    return Grid(tuple(two["shape"]), tuple(two["chunks"]), base, two.get("dimension_separator") or ".")
 
 
 def missing_chunks(root: Path, key: str, array: Any, most: int = 10_000) -> tuple[int, int] | None:

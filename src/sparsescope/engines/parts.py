@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ Part = slice | Place
 """The same, or a range along the first axis."""
 
 SLAB_VOXELS: Final = 1 << 18
-"""Voxels of a plane that are read and updated together."""
+"""Voxels of a plane that are read and updated together: some rows of it."""
 
 
 class Stored(Protocol):
@@ -66,14 +66,15 @@ def whole_place(part: Part, shape: tuple[int, ...]) -> Place:
 
 
 def slabs(place: Place) -> Iterator[Place]:
-    """Cut a place along its first axis: planes of a volume, rows of a plane.
+    """Cut a place into rows of planes.
 
     Examples
     --------
-    >>> [part[0].stop for part in slabs((slice(0, 5), slice(0, 100_000)))]
-    [2, 4, 5]
+    >>> [(part[0].start, part[1].stop) for part in slabs((slice(0, 2), slice(0, 5), slice(0, 100_000)))]
+    [(0, 2), (0, 4), (0, 5), (1, 2), (1, 4), (1, 5)]
     """
-    rest = math.prod(part.stop - part.start for part in place[1:])
-    step = 1 if len(place) > 2 else max(1, SLAB_VOXELS // max(1, rest))
-    for first in range(place[0].start, place[0].stop, step):
-        yield slice(first, min(first + step, place[0].stop)), *place[1:]
+    *deep, down, across = place
+    rows = max(1, SLAB_VOXELS // max(1, across.stop - across.start))
+    for index in product(*(range(part.start, part.stop) for part in deep)):
+        for first in range(down.start, down.stop, rows):
+            yield *(slice(i, i + 1) for i in index), slice(first, min(first + rows, down.stop)), across

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ class Deconvolved:
     Attributes
     ----------
     value : array
-        The object inside the field.
+        The object inside the field; of what was worked on in files one that is read plane by plane.
     outcome : Outcome
         How the iteration ended.
     measured, explained : float
@@ -45,7 +46,7 @@ class Deconvolved:
         How many data did not count.
     """
 
-    value: Float32Array
+    value: Any
     outcome: Outcome
     measured: float
     explained: float
@@ -134,6 +135,11 @@ class Deconvolver:
             return self._published(data, behind, engine, on_step)
         return self._solved(data, behind, engine, mask, on_step)
 
+    def solver(self, term: DataTerm, behind: Any, start: Any) -> Any:
+        """Return the method that is iterated."""
+        method = RichardsonLucy if self.method == "rl" else Landweber
+        return method(term, self.iterations, behind, start)
+
     def _published(
         self, data: Float32Array, behind: Float32Array | None, engine: Engine, on_step: OnStep | None
     ) -> Deconvolved:
@@ -157,12 +163,9 @@ class Deconvolver:
     ) -> Deconvolved:
         term = self._term(engine, data.shape)
         if mask is not None and not mask.all():
-            term = DataTerm(term.imaging, mask)
+            term = DataTerm(cast(Imaging, term.imaging), mask)
         start = None if self.factor == 1 else self._fine(data if behind is None else data - behind)
-        if self.method == "rl":
-            solution = solve(RichardsonLucy(term, self.iterations, behind, start), data, on_step)
-        else:
-            solution = solve(Landweber(term, self.iterations, behind, start), data, on_step)
+        solution = solve(self.solver(term, behind, start), data, on_step)
         if not solution.outcome.ok:
             return Deconvolved(self._fine(data), solution.outcome, 0.0, 0.0)
         counted = data if mask is None else data[mask]

@@ -58,13 +58,14 @@ class StoredTerm(DataTerm):
         """Return what iterations start from; what is given lies on the field's grid."""
         x = self._store(self.imaging.object_shape)
         inside, behind = (data, background) if given is None else (given, None)
-        (first, *others), shape = self.imaging.field, self.imaging.object_shape
-        sides = [(0, 0), *((f.start, n - f.stop) for f, n in zip(others, shape[1:], strict=True))]
         for place in self.parts():
-            rows = np.clip(np.arange(place[0].start, place[0].stop), first.start, first.stop - 1) - first.start
-            near = slice(int(rows[0]), int(rows[-1]) + 1)
+            index = [
+                np.clip(np.arange(p.start, p.stop), f.start, f.stop - 1) - f.start
+                for p, f in zip(place, self.imaging.field, strict=True)
+            ]
+            near = tuple(slice(int(i[0]), int(i[-1]) + 1) for i in index)
             values = np.asarray(inside[near]) if behind is None else np.asarray(inside[near]) - np.asarray(behind[near])
-            x[place] = np.maximum(np.pad(values[rows - rows[0]], sides, mode="edge"), np.float32(least))
+            x[place] = np.maximum(values[np.ix_(*(i - i[0] for i in index))], np.float32(least))
         return x
 
     def net(self, data: Stored, background: Stored | None) -> Stored:

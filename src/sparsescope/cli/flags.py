@@ -73,14 +73,14 @@ class Reading:
     depth_um: Annotated[float | None, Parameter(group=INPUT)] = None
     pinhole_airy: Annotated[float | None, Parameter(group=INPUT)] = None
 
-    def read(self, path: Path) -> Image:
-        """Read a file with these settings."""
+    def read(self, path: Path, *, lazy: bool | Literal["auto"] = "auto") -> Image:
+        """Read a file with these settings, as :func:`sparsescope.read` does."""
         from ..io import read
         from ..optics.told import with_optics
 
         image = read(
             path, axes=self.axes, pixel_size_um=self.pixel_size_um, z_step_um=self.z_step_um,
-            interval_s=self.interval_s, series=self.series,
+            interval_s=self.interval_s, series=self.series, lazy=lazy,
         )  # fmt: skip
         return with_optics(
             image, numerical_aperture=self.na, emission_nm=self.emission_nm, excitation_nm=self.excitation_nm,
@@ -173,17 +173,21 @@ class Computing:
     Parameters
     ----------
     threads : int, optional
-        Threads to compute with. [default: all cores]
+        Threads to compute with; with --cluster in each worker. [default: all cores]
     max_memory : str, optional
-        Memory to use at most, such as 2GB: what does not fit is kept in a temporary file beside the result. [default:
-        four fifths of what is free]
+        Memory to use at most, such as 2GB, with --cluster in each worker: what does not fit is kept in a temporary file
+        beside the result. [default: four fifths of what is free]
     jobs : int
         Files to work on at once; they share threads and memory.
+    cluster : str, optional
+        Who does the work: local:N for N processes on this machine, or the scheduler of a Dask cluster, such as
+        tcp://host:8786. Needs --format ome-zarr, and input and result on a disk that all workers see.
     """
 
     threads: Annotated[int | None, Parameter(group=OUTPUT)] = None
     max_memory: Annotated[str | None, Parameter(group=OUTPUT)] = None
     jobs: Annotated[int, Parameter(group=OUTPUT)] = 1
+    cluster: Annotated[str | None, Parameter(group=OUTPUT)] = None
 
     def check(self) -> None:
         """Raise UsageError where a number makes no sense."""

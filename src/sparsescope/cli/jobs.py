@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..recipe import Recipe
 from .files import REPORT, background_end, result_end
@@ -32,6 +32,8 @@ class Job:
     """Type of the numbers to write; what `writing` says when empty."""
     threads: int | None = None
     max_memory_bytes: int | None = None
+    cluster: Any = None
+    """Who does the work, an open :class:`sparsescope.scale.cluster.Cluster`; this process where it is None."""
     quiet: bool = False
     silent: bool = False
     """Print nothing on stdout."""

@@ -53,7 +53,11 @@ def unfinished(job: Job) -> bool:
 @contextmanager
 def kept(job: Job, image: Image, planned: Plan, dtype: str) -> Iterator[Kept]:
     """Keep a run so that it can be gone on with, where it is large or that is wanted."""
-    if not job.writing.resume and 4 * math.prod(image.shape) * planned.recipe.upsample**2 < LARGE_BYTES:
+    from ..scale.journal import clear
+
+    clear(job.target, resume=job.writing.resume, overwrite=job.writing.overwrite)
+    shared = job.cluster is not None
+    if not shared and not job.writing.resume and 4 * math.prod(image.shape) * planned.recipe.upsample**2 < LARGE_BYTES:
         yield Kept(None, in_place=False, overwrite=job.writing.overwrite)
         return
     from ..engines import pick
@@ -62,8 +66,9 @@ def kept(job: Job, image: Image, planned: Plan, dtype: str) -> Iterator[Kept]:
 
     stream = {"ome-zarr": "0.5", "ome-zarr-0.4": "0.4"}.get(job.writing.format) if dtype == "float32" else None
     facts = facts_of(image, planned, pick("auto", job.threads).name, format=job.writing.format, numbers=dtype)
+    target = job.target.absolute() if shared else job.target  # workers may be in another folder
     journal = Journal(
-        job.target, facts, axes=image.axes, resume=job.writing.resume, overwrite=job.writing.overwrite, stream=stream
+        target, facts, axes=image.axes, resume=job.writing.resume, overwrite=job.writing.overwrite, stream=stream
     )
     try:
         with journal:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from . import say, show
+from . import cluster, say, show
 from .at_once import Share, go_through_at_once
 from .batch import go_through, print_documents
 from .dry_run import rehearse
@@ -66,6 +67,7 @@ def run(
     if writing.overwrite and writing.skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other: use one of them")
     computing.check()
+    cluster.check(computing, writing.format)
     settings, origins = recipe_of(method, start)
     found = collect(files, stack=stack)
     places = targets(found.files, writing.out, writing.format)
@@ -86,14 +88,15 @@ def run(
         for path, place in places.items()
         if path not in skipped
     }  # fmt: skip
+    with cluster.hired(computing, wanted=bool(todo) and not dry_run, quiet=quiet) as workers:
 
-    def one(path: Path) -> dict[str, Any]:
-        return rehearsed(todo[path]) if dry_run else done(todo[path])
+        def one(path: Path) -> dict[str, Any]:
+            return rehearsed(todo[path]) if dry_run else done(replace(todo[path], cluster=workers))
 
-    if share.jobs > 1:
-        documents, failed = go_through_at_once(todo.values(), done, found.failures, share.jobs)
-    else:
-        documents, failed = go_through(todo, one, found.failures)
+        if share.jobs > 1:
+            documents, failed = go_through_at_once(todo.values(), done, found.failures, share.jobs)
+        else:
+            documents, failed = go_through(todo, one, found.failures)
     if json:
         print_documents(documents, failed, skipped=skipped)
     return FAILED if failed else OK

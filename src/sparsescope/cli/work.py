@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 from ..io import sha256
-from . import dry_run, keeping, say, show
+from . import cluster, dry_run, keeping, say, show
 from .evidence import evidence_of
 from .jobs import Done, Job
 from .progress import shown
@@ -30,7 +30,7 @@ def prepare(job: Job, *, dry: bool = False) -> tuple[Image, str, Plan]:
 
     if not dry or job.target.parent.exists():
         check_targets(job)
-    image = job.reading.read(job.source)
+    image = job.reading.read(job.source) if job.cluster is None else cluster.read(job)
     dtype = _dtype(job.dtype or job.writing.dtype, image, job.writing.format)
     planned = plan(image, job.recipe, psf=job.blurring.read(), origins=job.origins)
     if not job.silent:
@@ -42,17 +42,13 @@ def prepare(job: Job, *, dry: bool = False) -> tuple[Image, str, Plan]:
 def work(job: Job) -> Done:
     """Read, deconvolve, write and show one file; raises a SparsescopeError where that cannot be done."""
     from ..io import write
-    from ..pipeline import deconvolve
 
     image, dtype, planned = prepare(job)
     if not job.silent:
-        dry_run.line(dry_run.outlook_of(job, image, planned))
+        _outlook(job, image, planned)
     with keeping.kept(job, image, planned, dtype) as kept:
         with shown(job.source.name, quiet=job.quiet) as report:
-            result = deconvolve(
-                image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
-                scratch_folder=job.target.parent, on_progress=report, keeper=kept.journal,
-            )  # fmt: skip
+            result = _deconvolved(job, image, planned, kept.journal, report)
         written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
         where: dict[str, Any] = {"overwrite": kept.overwrite, "format": job.writing.format}
         described = _with_flags(result.image, job)
@@ -71,6 +67,26 @@ def work(job: Job) -> Done:
     if not job.silent:
         show.finish(done)
     return done
+
+
+def _outlook(job: Job, image: Image, planned: Plan) -> None:
+    """Say what the run will take."""
+    if job.cluster is not None:
+        cluster.line(job, image, planned)
+    else:
+        dry_run.line(dry_run.outlook_of(job, image, planned))
+
+
+def _deconvolved(job: Job, image: Image, planned: Plan, journal: Any, report: Any) -> Result:
+    """Deconvolve in this process, or by the workers of a cluster."""
+    if job.cluster is not None:
+        return cluster.deconvolve(job, image, planned, journal, report)
+    from ..pipeline import deconvolve
+
+    return deconvolve(
+        image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
+        scratch_folder=job.target.parent, on_progress=report, keeper=journal,
+    )  # fmt: skip
 
 
 def _evidence(job: Job, image: Image, result: Result, *, overwrite: bool) -> tuple[dict[int, Evidence], Path | None]:

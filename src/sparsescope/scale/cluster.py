@@ -336,7 +336,8 @@ def _connect(distributed: Any, address: str, made: Any, connecting_s: float) -> 
     try:
         return distributed.Client(where, timeout=connecting_s, set_as_default=False)
     except (OSError, TimeoutError, ImportError, ValueError) as error:
-        why = "" if isinstance(error, TimeoutError) else f" ({str(error).splitlines()[0]})" if str(error) else ""
+        text = next(iter(str(error).splitlines()), "")
+        why = "" if not text or "imed out" in text else f" ({text})"
         raise ClusterError(
             f"no scheduler answers at {address} within {connecting_s:.0f} s{why}: look whether it runs "
             "(dask scheduler), whether address and port are right, and whether this machine may reach it"

@@ -26,7 +26,7 @@ WORKER_BYTES: Final = 400_000_000
 
 
 def open_for(
-    address: str, *, threads: int | None = None, max_memory_bytes: int | None = None, **waits: float
+    address: str, *, threads: int | None = None, max_memory_bytes: int | None = None
 ) -> Cluster:
     """Open a cluster for runs: a worker started here has its share of threads and memory.
 
@@ -38,17 +38,15 @@ def open_for(
         Of each worker; what this machine has, shared out evenly, when left out.
     max_memory_bytes : int, optional
         Of each worker; four fifths of what is free, shared out evenly, when left out.
-    **waits
-        See :meth:`Cluster.open`.
     """
     from .cluster_address import local_workers
 
     count = local_workers(address)
     if count is None:
-        return Cluster.open(address, **waits)
+        return Cluster.open(address)
     return Cluster.open(
         address, threads_per_worker=threads or max(1, pick("auto").threads // count),
-        memory_bytes_per_worker=max_memory_bytes or int(PART_OF_FREE * free_bytes() / count), **waits,
+        memory_bytes_per_worker=max_memory_bytes or int(PART_OF_FREE * free_bytes() / count),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -74,6 +75,23 @@ def test_after_an_error_waiting_jobs_are_not_started() -> None:
         run_all([lambda n=n: job(n) for n in range(300)], 2)
     time.sleep(0.5)  # long enough for all of them, had they been left in the queue
     assert len(started) < 150
+
+
+def test_after_an_error_nobody_works_any_more() -> None:
+    ended: list[int] = []
+
+    def slow(n: int) -> None:
+        if n == 0:
+            time.sleep(0.05)
+            raise ValueError(n)
+        time.sleep(0.3)
+        ended.append(n)
+
+    with pytest.raises(ValueError, match="0"):
+        run_all([partial(slow, n) for n in range(40)], 3)
+    before = list(ended)
+    time.sleep(0.5)
+    assert ended == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

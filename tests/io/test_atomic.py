@@ -184,14 +184,14 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "out.bin")], capture_output=True, text=True, check=True
     )
-    assert "the disk is full or a quota is reached; nothing was left behind. Free some space" in done.stdout
+    assert "the disk is full or a quota is reached; nothing half-written was left behind. Free some space" in done.stdout
     assert done.stderr == ""
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "no permission"), (errno.EIO, "nothing was left behind")],
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "no permission"), (errno.EIO, "nothing half-written was left behind")],
 )
 def test_a_disk_that_fails_on_closing_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str

@@ -376,7 +376,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(
-        f"cannot write {path}: the disk is full or a quota is reached; nothing was left behind"
+        f"cannot write {path}: the disk is full or a quota is reached; nothing half-written was left behind"
     )
     assert done.stderr == ""
     assert names(tmp_path) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache, partial
 from itertools import pairwise
 from threading import Event
@@ -88,9 +88,11 @@ def run_all(jobs: Iterable[Callable[[], Any]], threads: int) -> None:
                     _results(submitted[:i])  # an earlier job's error comes first
                     raise
         _results(submitted)
-    finally:
+    except BaseException:
         for waiting in submitted:  # after an error or Ctrl-C the process need not work through what is left
             waiting.cancel()
+        wait([one for one in submitted if not one.cancelled()])  # nobody writes any more when the caller tidies up
+        raise
 
 
 def _results(submitted: Iterable[Future[Any]]) -> None:

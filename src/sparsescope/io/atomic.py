@@ -189,14 +189,14 @@ def explain(target: Path, error: OSError) -> str:
         return _exists(target)
     if error.errno in _FULL or error.errno is None:  # NumPy reports a short write without a number
         return (
-            f"cannot write {target}: the disk is full or a quota is reached; nothing was left behind. "
+            f"cannot write {target}: the disk is full or a quota is reached; nothing half-written was left behind. "
             "Free some space or write to another folder"
         )
     if error.errno in _DENIED:
         return f"cannot write {target}: no permission to write in {target.parent}; write to another folder"
     if error.errno == errno.ENAMETOOLONG:
         return f"cannot write {target}: the name is too long; choose a shorter one"
-    return f"cannot write {target}: {error.strerror or error}; nothing was left behind. Write to another folder or disk"
+    return f"cannot write {target}: {error.strerror or error}; nothing half-written was left behind. Write to another folder or disk"
 
 
 def _exists(target: Path) -> str:

@@ -71,11 +71,7 @@ class Journal:
         self.facts = json.loads(json.dumps(facts))
         self._finished = False
         self._result: Array | None = None
-        if self.folder.exists():
-            self._check_owner()
-            if not resume:
-                self._may_begin_anew(overwrite)
-                shutil.rmtree(self.folder)
+        clear(target, resume=resume, overwrite=overwrite)
         try:
             self.folder.mkdir(exist_ok=True)
             (self.folder / OWNER).unlink(missing_ok=True)
@@ -97,25 +93,6 @@ class Journal:
         self._done = {e["piece"]["number"]: piece_of(e["piece"]) for e in entries if "piece" in e}
         self.named = _last(entries, "named") is not None
         """Whether the result has its final name already."""
-
-    def _check_owner(self) -> None:
-        try:
-            owner = json.loads((self.folder / OWNER).read_text())
-        except (OSError, ValueError):
-            return
-        if still_runs(owner):
-            where = f"process {owner.get('pid')} on {owner.get('host')}"
-            raise OutputError(
-                f"{self.target} is being written by {where}: wait for it, or end it. If it does not run any more, "
-                f"remove {self.folder / OWNER}"
-            )
-
-    def _may_begin_anew(self, overwrite: bool) -> None:
-        if not overwrite and (self.folder / LINES).exists():
-            raise OutputError(
-                f"an unfinished run for {self.target} is there, in {self.folder}: go on with it (--resume), or begin "
-                "anew (--overwrite)"
-            )
 
     def _compare(self, first: Mapping[str, Any]) -> None:
         if first.get("format") != FORMAT:
@@ -222,6 +199,36 @@ class Journal:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
             (self.folder / OWNER).unlink(missing_ok=True)
+
+
+def clear(target: Path, *, resume: bool, overwrite: bool) -> None:
+    """Remove an unfinished run for a result, where it is not to be gone on with and that is allowed.
+
+    Raises
+    ------
+    OutputError
+        If it may not be removed, or another process is working on it.
+    """
+    folder = unfinished(target)
+    if not folder.exists():
+        return
+    try:
+        owner = json.loads((folder / OWNER).read_text())
+    except (OSError, ValueError):
+        owner = {}
+    if still_runs(owner):
+        raise OutputError(
+            f"{target} is being written by process {owner.get('pid')} on {owner.get('host')}: wait for it, or end it. "
+            f"If it does not run any more, remove {folder / OWNER}"
+        )
+    if resume:
+        return
+    if not overwrite and (folder / LINES).exists():
+        raise OutputError(
+            f"an unfinished run for {target} is there, in {folder}: go on with it (--resume), or begin anew "
+            "(--overwrite)"
+        )
+    shutil.rmtree(folder)
 
 
 def _last(entries: list[dict[str, Any]], name: str) -> Any:

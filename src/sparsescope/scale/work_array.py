@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,12 @@ class WorkArray(Planewise):
         self.folder = folder
         with _explained(folder):
             if not folder.exists():
+                begun = folder.with_name(folder.name + ".part")
+                shutil.rmtree(begun, ignore_errors=True)
                 chunks = (*(1 for _ in shape[:-2]), *(min(n, MOST_SIDE) for n in shape[-2:]))
                 axes = [f"axis {i}" for i in range(len(shape))]
-                new_array(new_group(folder, 3), "0", shape, chunks, self.dtype.name, axes)
+                new_array(new_group(begun, 3), "0", shape, chunks, self.dtype.name, axes)
+                begun.rename(folder)
             arrays = arrays_of(open_group(folder))
         if [tuple(array.shape) for array in arrays] != [self.shape]:
             raise OutputError(f"{folder} holds another array than the one to be written: remove it")

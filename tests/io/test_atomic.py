@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -184,14 +185,20 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "out.bin")], capture_output=True, text=True, check=True
     )
-    assert "the disk is full or a quota is reached; nothing half-written was left behind. Free some space" in done.stdout
+    assert (
+        "the disk is full or a quota is reached; nothing half-written was left behind. Free some space" in done.stdout
+    )
     assert done.stderr == ""
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "no permission"), (errno.EIO, "nothing half-written was left behind")],
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "no permission"),
+        (errno.EIO, "nothing half-written was left"),
+    ],
 )
 def test_a_disk_that_fails_on_closing_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str
@@ -239,3 +246,22 @@ def test_what_a_killed_program_left_between_two_renames_is_no_hindrance(tmp_path
     give_folder_name(part, target, overwrite=True, marks=["zarr.json"])
     assert names(tmp_path) == ["a.zarr"]
     assert (target / "zarr.json").read_text() == part.name
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    ago = time.time() - 2 * 86_400
+    for name in (".sparsescope-old.part", ".sparsescope-new.part", "cell.part", ".sparsescope-used.part"):
+        if name.startswith(".sparsescope-old"):
+            (tmp_path / name).write_bytes(b"half")
+        else:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "0").write_bytes(b"half")
+    for name in (".sparsescope-old.part", "cell.part", ".sparsescope-used.part"):
+        os.utime(tmp_path / name, (ago, ago))
+    with replacing(tmp_path / "a.txt") as file:
+        file.write(b"whole")
+    assert sorted(names(tmp_path)) == [".sparsescope-new.part", ".sparsescope-used.part", "a.txt", "cell.part"]
+    os.utime(tmp_path / ".sparsescope-used.part" / "0", (ago, ago))
+    with replacing(tmp_path / "b.txt") as file:
+        file.write(b"whole")
+    assert sorted(names(tmp_path)) == [".sparsescope-new.part", "a.txt", "b.txt", "cell.part"]

@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,9 @@ from ..errors import OutputError
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+LEFT_OVER_S = 86_400
+"""Age from which a part is one that a killed process has left: while it is written, it changes all the time."""
 
 
 @contextlib.contextmanager
@@ -52,7 +56,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
     ['report.html']
     """
     target = check_target(path, overwrite=overwrite)
-    part = target.parent / f".sparsescope-{secrets.token_hex(8)}.part"
+    part = _new_part(target.parent)
     try:
         file: BinaryIO = part.open("x+b")
     except OSError as error:
@@ -99,7 +103,7 @@ def replacing_folder(
         As :func:`replacing`.
     """
     target = check_target(path, overwrite=overwrite, marks=marks)
-    part = target.parent / f".sparsescope-{secrets.token_hex(8)}.part"
+    part = _new_part(target.parent)
     try:
         part.mkdir()
         yield part
@@ -151,6 +155,21 @@ def give_folder_name(part: Path, target: Path, *, overwrite: bool = False, marks
     _sync_folder(target.parent)
 
 
+def _new_part(folder: Path) -> Path:
+    """Return a hidden name that is free, after what killed processes have left in the folder has been removed."""
+    with contextlib.suppress(OSError):
+        for old in folder.glob(".sparsescope-*.part"):
+            if time.time() - _last_change(old) > LEFT_OVER_S:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return folder / f".sparsescope-{secrets.token_hex(8)}.part"
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was changed last."""
+    inside = list(path.rglob("*")) if path.is_dir() and not path.is_symlink() else []
+    return max([path.lstat().st_mtime, *(one.lstat().st_mtime for one in inside)])
+
+
 def check_target(
     path: str | os.PathLike[str], *, overwrite: bool = False, marks: Collection[str] | None = None
 ) -> Path:
@@ -196,7 +215,10 @@ def explain(target: Path, error: OSError) -> str:
         return f"cannot write {target}: no permission to write in {target.parent}; write to another folder"
     if error.errno == errno.ENAMETOOLONG:
         return f"cannot write {target}: the name is too long; choose a shorter one"
-    return f"cannot write {target}: {error.strerror or error}; nothing half-written was left behind. Write to another folder or disk"
+    return (
+        f"cannot write {target}: {error.strerror or error}; nothing half-written was left behind. "
+        "Write to another folder or disk"
+    )
 
 
 def _exists(target: Path) -> str:

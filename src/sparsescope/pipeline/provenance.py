@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from .._version import __version__
@@ -10,11 +12,13 @@ from ..errors import InputError
 from ..image import Image
 from ..io import sha256
 from .plan import Plan
+from .stages import Levels
 
 
 def provenance(
-    image: Image, plan: Plan, engine: str, notes: tuple[str, ...], scale: float | None = None
-) -> dict[str, Any]:
+    image: Image, plan: Plan, engine: str, notes: tuple[str, ...], scale: float | None = None,
+    levels: Sequence[Levels] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what repeats the run: recipe as TOML, sources, version, and the input with its sizes and SHA-256.
 
     Parameters
@@ -29,6 +33,8 @@ def provenance(
         What the user was told.
     scale : float, optional
         Counts that were taken for 1, where the caller said it.
+    levels : sequence of Levels, optional
+        Those of each channel, where the caller said them.
     """
     made: dict[str, Any] = {
         "software": "sparsescope",
@@ -53,4 +59,6 @@ def provenance(
         made["psf"] = list(dict.fromkeys(psfs))
     if scale is not None:
         made["scale"] = scale
+    if levels is not None:
+        made["levels"] = [asdict(one) for one in levels]
     return made

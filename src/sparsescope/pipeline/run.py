@@ -20,6 +20,7 @@ from .needs import portion, still_to_load
 from .plan import Plan, plan
 from .result import Progress, Result
 from .room import Room
+from .stages import Levels
 from .told import told_image
 from .whole import Whole
 
@@ -39,6 +40,7 @@ def deconvolve(  # noqa: PLR0913
     threads: int | None = None,
     origins: Mapping[str, str] | None = None,
     scale: float | None = None,
+    levels: Sequence[Levels] | None = None,
     planned: Plan | None = None,
     max_memory_bytes: int | None = None,
     scratch_folder: Path | None = None,
@@ -74,6 +76,9 @@ def deconvolve(  # noqa: PLR0913
     scale : float, optional
         Counts that are 1 to `fidelity` and `sparsity`; the largest value above the background when left out. For a
         part of an image give the value of the whole, so that the same recipe does the same to both.
+    levels : sequence of Levels, optional
+        Instead of a scale: largest value, mean and scale of each channel in counts, as decided elsewhere, such as on
+        the first frames of a movie that was followed.
     planned : Plan, optional
         What :func:`plan` returned for this image; then nothing is chosen again, and the recipe is taken from it.
     max_memory_bytes : int, optional
@@ -127,11 +132,14 @@ def deconvolve(  # noqa: PLR0913
         )  # fmt: skip
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale = {scale!r}: allowed is a positive number of counts, or None for the image's own")
+    count = image.sizes.get("C", 1)
+    if levels is not None and (scale is not None or len(levels) != count):
+        raise InputError(f"{len(levels)} levels for {count} channels: give one for each, and no scale")
     room = Room.of(max_memory_bytes, None if scratch_folder is None else Path(scratch_folder), still_to_load(compute))
     parts = portion(image, planned, compute.threads, room.allowed)
     keep = keeper or Nowhere(room)
     parts = keep.settle(parts)
     room.settle(parts.need.without_arrays() if keep.lasting else parts.need)
     whole = Whole(image, planned, parts, room, report, keep)
-    whole.carry_out(crew or Here(compute), scale)
+    whole.carry_out(crew or Here(compute), scale, levels)
     return whole.result(compute.describe(), time.perf_counter() - started)

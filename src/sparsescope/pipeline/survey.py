@@ -70,6 +70,10 @@ class Ground:
         scale = top if top > NOTHING_LEFT * self.levels.maximum else 0.0
         return replace(self, levels=replace(self.levels, scale=scale), checks=tuple(one.check for one in behind))
 
+    def at(self, levels: Levels | None) -> Ground:
+        """Take levels that were given."""
+        return self if levels is None else replace(self, levels=levels)
+
     def scaled(self, scale: float | None) -> Ground:
         """Take a scale that was given, unless there is nothing to be scaled."""
         if scale is None or self.levels.scale <= 0:

@@ -22,7 +22,7 @@ from .plan import Plan
 from .provenance import provenance
 from .result import Result
 from .room import Array, Room
-from .stages import worst
+from .stages import Levels, worst
 from .survey import Behind, Ground, Look, checksum
 
 BACKGROUND = "background"
@@ -62,6 +62,7 @@ class Whole:
     account: Account = field(default_factory=Account)
     outcomes: list[Outcome] = field(default_factory=list)
     scale: float | None = None
+    levels: Sequence[Levels] | None = None
 
     def __post_init__(self) -> None:
         sizes, factor = self.image.sizes, self.plan.recipe.upsample
@@ -76,9 +77,9 @@ class Whole:
         movie = "T" in self.image.axes and "Z" not in self.image.axes
         self.meter = Meter(self.report, frames, "frames" if movie else "planes")
 
-    def carry_out(self, crew: Crew, scale: float | None = None) -> None:
-        """Do all that is not done yet; `scale` in counts wins over what the channels themselves say."""
-        self.scale = scale
+    def carry_out(self, crew: Crew, scale: float | None = None, levels: Sequence[Levels] | None = None) -> None:
+        """Do all that is not done yet; `scale` in counts, or `levels` of each channel, win over what they say."""
+        self.scale, self.levels = scale, levels
         grounds = {channel: self._ground(channel, crew) for channel in channels_of(self.image)}
         for channel, ground in grounds.items():
             self._tell(channel, ground)
@@ -104,9 +105,11 @@ class Whole:
         known = self.keeper.ground(channel)
         if known is not None and self._same(self.context.background, channel, indices, known.checks):
             return known
-        ground = Ground.of(self._all(crew, Look(self.context, channel), indices))
+        given = None if self.levels is None else self.levels[channel or 0]
+        ground = Ground.of(self._all(crew, Look(self.context, channel), indices)).at(given)
         if self.context.background is not None and ground.levels.maximum > 0:
-            ground = ground.above(self._all(crew, Behind(self.context, channel, ground.levels), indices, BACKGROUND))
+            behind = self._all(crew, Behind(self.context, channel, ground.levels), indices, BACKGROUND)
+            ground = ground.above(behind).at(given)
         self.keeper.keep_ground(channel, ground)
         return ground
 
@@ -153,7 +156,7 @@ class Whole:
         outcome = worst(self.outcomes)
         notes = (*plan.notes, *self.account.notes(recipe), *([] if outcome.ok else [outcome.value]))
         notes += (self.parts.note,) if self.parts.note else ()
-        made = provenance(image, plan, engine, notes, self.scale)
+        made = provenance(image, plan, engine, notes, self.scale, self.levels)
         behind = self.context.background
         return Result(
             image.replace(data=self.context.out, spacing_um=spacing, meta={**image.meta, "provenance": made}),

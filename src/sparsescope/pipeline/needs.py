@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -14,9 +14,13 @@ from ..image import Image
 from ..recipe import Recipe
 from . import blocks
 from .continuity import continuity_of
+from .pieces import finer_early
 from .plan import Plan
 from .room import KERNEL_BYTES, Need
+from .second_stage import deconvolver
 from .spread import Spread
+from .stages import has_sparse_stage
+from .tiles import STORED_ARRAYS, Cut, Tile
 
 PLANE_ARRAYS: Final = 16
 """Arrays of a plane that are in memory while it goes through all stages (measured: 13 to 16)."""
@@ -30,6 +34,17 @@ BAND_BYTES: Final = 24
 LEAST_BLOCK: Final = 1_000_000
 """Blocks are not made smaller than this many bytes of solver state: halos would be most of the work."""
 
+READING_ARRAYS: Final = 4
+"""Arrays of a plane that are in memory while it is read and its background taken off."""
+
+BACKGROUND_ARRAYS: Final = {"none": 0, "flat": 2, "smooth-16": 5, "smooth-8": 5}
+"""Arrays of a plane that the estimate of its background takes (measured); others take `MOST_ARRAYS`."""
+
+MOST_ARRAYS: Final = 10
+"""Arrays of a plane that the most hungry background takes, and the search for hot pixels."""
+
+HELD_ARRAYS: Final = 3
+"""Arrays of a plane that stay in memory while its stages are worked on in files."""
 
 STEP: Final = 1.25
 """Sizes of blocks are this factor apart."""
@@ -51,6 +66,13 @@ class Portion:
         Whether planes are worked on several at once, one per thread.
     overlap : float
         How many times more is solved than is kept, for the halos of blocks.
+    tile : tuple of int or None
+        Most rows and columns of the data whose second stage is worked on at once, every array in a file; None where
+        planes and stacks are worked on as a whole, in memory.
+    banded : bool
+        Whether the sparse stage of single planes is cut into bands.
+    tile_work : float
+        How many times more the second stage computes than without tiles.
     """
 
     need: Need
@@ -58,6 +80,9 @@ class Portion:
     spare_bytes: int
     together: bool = True
     overlap: float = 1.0
+    tile: Tile | None = None
+    banded: bool = False
+    tile_work: float = 1.0
 
     @property
     def note(self) -> str:
@@ -85,13 +110,75 @@ def portion(image: Image, plan: Plan, threads: int, allowed: int) -> Portion:
     channels = range(image.sizes["C"]) if "C" in image.axes else [None]
     parts = [_of_channel(image, plan, channel, threads, allowed) for channel in channels]
     largest = max(parts, key=lambda part: part.need.solver)
+    tiles = [p.tile for p in parts if p.tile is not None]
     return Portion(
         largest.need, min(p.block_bytes for p in parts), min(p.spare_bytes for p in parts),
         all(p.together for p in parts), max(p.overlap for p in parts),
+        (min(t[0] for t in tiles), min(t[1] for t in tiles)) if tiles else None,
+        any(p.banded for p in parts), max(p.tile_work for p in parts),
     )  # fmt: skip
 
 
 def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion:
+    """Return the portion of one channel: in memory where that can be, in files where it takes less."""
+    usual = _in_memory(image, plan, channel, threads, allowed)
+    if usual.need.solver <= allowed:
+        return usual
+    short = _in_files(image, plan, channel, threads, allowed)
+    return usual if short is None or short.need.solver >= usual.need.solver else short
+
+
+def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion | None:
+    """Return the portion where the second stage is cut into tiles, and single planes into bands if need be."""
+    recipe, sizes, spread = plan.of(channel), image.sizes, plan.spread(channel)
+    early = finer_early(plan)
+    deep = spread is not None and spread.deep
+    shape = tuple(sizes[a] * (early if a != "Z" else 1) for a in ("ZYX" if deep else "YX"))
+    second = None if spread is None else deconvolver(recipe, spread, recipe.upsample, recipe.upsample // early)
+    cut = None if second is None else Cut.of(second, shape)
+    if cut is None:
+        return None
+    plane = 4 * sizes["Y"] * sizes["X"]
+    late = 4 * recipe.upsample**2 if cut.factor > 1 else 1  # the first estimate, and the result
+    held = HELD_ARRAYS * plane * (early**2 + late)
+    hungry = MOST_ARRAYS if recipe.hot_pixels != "none" else BACKGROUND_ARRAYS.get(recipe.background, MOST_ARRAYS)
+    reading = plane * (READING_ARRAYS + max(hungry, READING_ARRAYS * (early**2 - 1)))
+    first = _first_in_files(image, plan, channel, threads, allowed, (held, reading))
+    tile = cut.largest(stepwise(allowed - held), threads)
+    need = max(first.need.solver, held + cut.bytes(tile, threads))
+    arrays = STORED_ARRAYS + (2 if not has_sparse_stage(recipe) else 0) + (cut.factor > 1)
+    remedy = "crop the stack, or use --dimensions 2d" if deep else "crop the image"
+    return replace(
+        first, need=replace(first.need, solver=need, files=cut.disk_bytes(arrays), remedy=remedy), tile=tile,
+        tile_work=cut.work(tile), spare_bytes=0,
+    )  # fmt: skip
+
+
+def _first_in_files(
+    image: Image, plan: Plan, channel: int | None, threads: int, allowed: int, bytes_: tuple[int, int]
+) -> Portion:
+    """Return the portion up to the sparse stage: planes as a whole where they fit, else in bands."""
+    recipe, sizes, spread = plan.of(channel), image.sizes, plan.spread(channel)
+    held, reading = bytes_
+    tied, early = continuity_of(image, recipe), finer_early(plan)
+    whole = 4 * PLANE_ARRAYS * sizes["Y"] * sizes["X"] * early**2
+    empty = _arrays(image, plan)
+    if not tied.axes and spread is not None and spread.deep:
+        at_once = min(threads, sizes["Z"])
+        for count in (at_once, 1):
+            if count * whole <= allowed:
+                return Portion(replace(empty, solver=count * whole), blocks.BLOCK_BYTES, 0, count > 1 or at_once == 1)
+    block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
+    for share in (1, 2, 4, 8, allowed + 1):
+        block_bytes = block.largest((allowed - held) // share)
+        solver = max(reading, held + block.bytes(block_bytes)[0])
+        if solver <= allowed:
+            break
+    banded = not tied.axes
+    return Portion(replace(empty, solver=solver), block_bytes, 0, not banded, block.overlap(block_bytes), None, banded)
+
+
+def _in_memory(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion:
     recipe, sizes = plan.of(channel), image.sizes
     plane = 4 * PLANE_ARRAYS * sizes["Y"] * sizes["X"] * recipe.upsample**2
     waiting, deconvolving = _stack_bytes(image, recipe, plan.spread(channel))
@@ -100,8 +187,7 @@ def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, all
     block_bytes, spare, first = blocks.BLOCK_BYTES, allowed // 8, plane * (at_once if together else 1)
     tied, overlap = continuity_of(image, recipe), 1.0
     if tied.axes:
-        early = 1 if recipe.upsample_method == "model" and plan.fwhm_yx_px is not None else recipe.upsample
-        block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
+        block = _Block(sizes, tied.axes, finer_early(plan), float(recipe.fidelity), tied.t or tied.z)
         for share, spare in product((2, 4, 8, allowed + 1), (allowed // 8, 0)):
             block_bytes = block.largest((allowed - waiting - plane) // share)
             state, held = block.bytes(block_bytes)
@@ -109,14 +195,16 @@ def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, all
             if waiting + first <= allowed:
                 break
         overlap = block.overlap(block_bytes)
-    behind = any(r.background != "none" for r in (plan.recipe, *plan.channels))
-    need = Need(
-        waiting + max(first, deconvolving),
-        4 * math.prod(image.shape) * plan.recipe.upsample**2,
-        4 * math.prod(image.shape) if behind else 0,
-        "crop the stack, or use --dimensions 2d" if deconvolving > first else "crop the image",
-    )
+    remedy = "crop the stack, or use --dimensions 2d" if deconvolving > first else "crop the image"
+    need = replace(_arrays(image, plan), solver=waiting + max(first, deconvolving), remedy=remedy)
     return Portion(need, block_bytes, spare, together or bool(tied.axes), overlap)
+
+
+def _arrays(image: Image, plan: Plan) -> Need:
+    """Return what the arrays of the whole image need."""
+    behind = any(r.background != "none" for r in (plan.recipe, *plan.channels))
+    size = 4 * math.prod(image.shape)
+    return Need(0, size * plan.recipe.upsample**2, size if behind else 0)
 
 
 def _stack_bytes(image: Image, recipe: Recipe, spread: Spread | None) -> tuple[int, int]:
@@ -130,7 +218,7 @@ def _stack_bytes(image: Image, recipe: Recipe, spread: Spread | None) -> tuple[i
 
 @dataclass(frozen=True)
 class _Block:
-    """The largest block of a channel whose planes are tied."""
+    """The largest block of a channel: planes that are tied, or a single one."""
 
     sizes: Mapping[str, int]
     axes: str
@@ -150,14 +238,17 @@ class _Block:
     def overlap(self, block_bytes: int) -> float:
         """Return how many times more planes and rows are solved than are kept."""
         along, down = self._lengths(block_bytes)
-        return sum(along) / self.sizes[self.axes[0]] * sum(down) / (self.sizes["Y"] * self.early)
+        planes = self.sizes[self.axes[0]] if self.axes else 1
+        return sum(along) / planes * sum(down) / (self.sizes["Y"] * self.early)
 
     def _lengths(self, block_bytes: int) -> tuple[list[int], list[int]]:
         """Return how many planes (time points of a movie of stacks) each block has, and how many rows each band."""
         depth = self.sizes["Z"] if self.axes == "TZ" else 1
         rows, columns = self.sizes["Y"] * self.early, self.sizes["X"] * self.early
         halo = blocks.halo_planes(self.weight, self.fidelity)
-        along = _lengths(self.sizes[self.axes[0]], depth * rows * columns, halo, self.per_voxel, block_bytes)
+        along = [1]
+        if self.axes:
+            along = _lengths(self.sizes[self.axes[0]], depth * rows * columns, halo, self.per_voxel, block_bytes)
         halo = blocks.halo_planes(1.0, self.fidelity)
         return along, _lengths(rows, depth * max(along) * columns, halo, self.per_voxel, block_bytes)
 

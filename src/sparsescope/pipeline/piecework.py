@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .bands import in_bands
 from .blocks import Block, Index
 from .context import Context, Place, Prepared
 from .crew import Meter
+from .in_files import InFiles
 from .pieces import Piece
 from .room import Array
 from .saturation import countable, full_scale
@@ -23,6 +25,7 @@ from .second_stage import Deconvolved, Mask, untouched
 from .stack import Stack, Staged, nth
 from .stages import has_sparse_stage, sparse_stage, worst
 from .survey import Ground, checksum
+from .tiles import Cut, Tile
 
 DECONVOLUTION = "deconvolution"
 """Name of the stage that pieces are in."""
@@ -91,6 +94,10 @@ class _Piecework:
         self.meter, self.planes, self.checked = solve.meter, 0.0, solve.checked
         self.checks: dict[frozenset[tuple[str, int]], int] = {}
         self.range: tuple[float, ...] = ()
+        deep = self.channel.spread is not None and self.channel.spread.deep
+        second, tile = self.channel.second, self.context.parts.tile
+        apart = second is not None and Cut.of(second, (1, 1, 1) if deep else (1, 1)) is not None
+        self.tile: Tile | None = (tile[0], tile[1]) if apart and tile is not None else None
         self.account, self.lock = Account(), Lock()
         self.outcomes: list[Outcome] = []
         zeros = self.context.early**2 if self.channel.recipe.upsample_method == "zeros" else 1
@@ -132,9 +139,10 @@ class _Piecework:
                 plane = staged.plane(i)
                 with self.lock:
                     if index.get("T") not in waiting:
-                        waiting[index.get("T")] = Stack(depth, plane.shape)
-                    stack = waiting[index.get("T")]
-                    stack.put(index["Z"], plane, staged.behind, staged.masks[i])
+                        waiting[index.get("T")] = Stack(depth, plane.shape, self._array)
+                    stack, behind = waiting[index.get("T")], staged.behind
+                    behind = None if behind is None else behind / self.scale
+                    stack.put(index["Z"], plane / self.scale, behind, staged.masks[i])
                 if not self.channel.tied.axes:
                     self._advance(0.5)
 
@@ -145,9 +153,10 @@ class _Piecework:
             self.engine.each(stage, self.piece.blocks)
         for at in list(waiting):
             stack = waiting.pop(at)
-            found = self._second_stage(stack.sparse, stack.behind, stack.mask)
+            before = self.planes
+            found = self._deconvolved(stack.sparse, stack.behind, stack.mask, depth / 2)
             self._keep({} if at is None else {"T": at}, found)
-            self._advance(depth / 2)
+            self._at(before + depth / 2)
 
     def _first(self, block: Block, engine: Engine) -> Staged:
         """Take the planes of one block through the sparse stage: together where they are tied, else the only one."""
@@ -155,16 +164,34 @@ class _Piecework:
         if self.channel.tied.axes:
             return self._tied_block(block)
         data, behind, mask = self._prepare(block.planes[0])
-        if not has_sparse_stage(recipe):
-            self._count(data, behind, data, modelled=behind)
-            return Staged(lambda _: data, behind, [mask])
-        net = (data if behind is None else data - behind) / self.scale
-        solution = sparse_stage(recipe, self.channel.tied, engine, net, lambda _done, _limit: None)
-        sparse = solution.value * self.scale
-        self._count(data, behind, sparse)
         with self.lock:
-            self.outcomes.append(solution.outcome)
-        return Staged(lambda _: sparse, None, [mask])
+            self.account.add_data(data, behind, self.context.early)
+        if not has_sparse_stage(recipe):
+            with self.lock:
+                self.account.add_sparse(data, behind, self.context.early)
+            return Staged(partial(_only, data), behind, [mask])
+        net = (data if behind is None else data - behind) / self.scale
+        del data, behind
+        sparse = self._alone(engine, net)
+        with self.lock:
+            self.account.add_sparse(sparse, None, self.context.early)
+        return Staged(partial(_only, sparse), None, [mask])
+
+    def _alone(self, engine: Engine, net: Float32Array) -> Float32Array:
+        """Take a plane of its own through the sparse stage, in bands where memory is short."""
+        recipe, tied, context = self.channel.recipe, self.channel.tied, self.context
+        if context.parts.banded:
+            one, fidelity = partial(sparse_stage, recipe, tied, engine), float(recipe.fidelity)
+            kept = self._stored(net)
+            del net
+            found = in_bands(one, kept, fidelity, _untold, context.parts.block_bytes, context.spare)
+            value, outcome = np.asarray(found.value), found.outcome
+        else:
+            solution = sparse_stage(recipe, tied, engine, net, _untold)
+            value, outcome = solution.value, solution.outcome
+        with self.lock:
+            self.outcomes.append(outcome)
+        return value * self.scale
 
     def _tied_block(self, block: Block) -> Staged:
         """Solve tied planes together; nothing of them but their state need be in memory."""
@@ -197,14 +224,6 @@ class _Piecework:
 
         return Staged(plane, None, masks)
 
-    def _count(
-        self, data: Float32Array, behind: Float32Array | None, sparse: Float32Array,
-        modelled: Float32Array | None = None,
-    ) -> None:  # fmt: skip
-        with self.lock:
-            self.account.add_data(data, behind, self.context.early)
-            self.account.add_sparse(sparse, modelled, self.context.early)
-
     def _prepare(self, index: Index) -> tuple[Float32Array, Float32Array | None, Mask | None]:
         """Read a plane and its background, in counts on the sparse stage's grid, and where data count."""
         context = self.context
@@ -217,14 +236,43 @@ class _Piecework:
         return context.finer(raw), context.finer(context.background[self._place(index)]), mask
 
     def _second_stage(self, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> Deconvolved:
-        """Deconvolve one plane or stack in counts; with no second stage, take its background away."""
-        second, scale = self.channel.second, self.scale
-        if second is None:
+        """Deconvolve one plane in counts; with no second stage, take its background away."""
+        if self.channel.second is None:
             return untouched(plane if behind is None else plane - behind)
-        return second(plane / scale, None if behind is None else behind / scale, self.engine, mask).in_counts(scale)
+        return self._deconvolved(plane / self.scale, None if behind is None else behind / self.scale, mask)
+
+    def _deconvolved(self, data: Any, behind: Any, mask: Any, planes: float = 0) -> Deconvolved:
+        """Deconvolve one plane or stack whose maximum is about 1, and which counts for so many planes."""
+        second, before = self.channel.second, self.planes
+        assert second is not None
+        if self.tile is None:
+            return second(data, behind, self.engine, mask).in_counts(self.scale)
+        data, behind, mask = self._stored(data), self._stored(behind), self._stored(mask)
+
+        def inside(done: int, limit: int) -> None:
+            self._at(before + planes * done / limit)
+
+        work = InFiles(second, self.tile, self.context.spare)
+        return work(data, behind, self.engine, mask, inside).in_counts(self.scale)
+
+    def _array(self, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape, np.float32) if self.tile is None else self.context.spare(shape)
+
+    def _stored(self, array: Any) -> Any:
+        """Return an array as one in a file."""
+        if not isinstance(array, np.ndarray):
+            return array
+        kept = self.context.spare(array.shape)
+        kept[...] = array.astype(np.float32, copy=False)
+        return kept
 
     def _keep(self, index: Index, found: Deconvolved) -> None:
-        self._put(index, found.value)
+        value, depth = found.value, found.value.shape[0]
+        if isinstance(value, np.ndarray):
+            self._put(index, value)
+        else:
+            for z in range(depth) if value.ndim > 2 else [None]:
+                self._put(index if z is None else {**index, "Z": z}, np.asarray(value) if z is None else value[z])
         self.account.add_second(found, (self.context.early, self.context.factor))
         self.outcomes.append(found.outcome)
 
@@ -250,3 +298,12 @@ class _Piecework:
         self.planes = planes
         if self.meter is not None:
             self.meter.at(DECONVOLUTION, self.piece.number, planes)
+
+
+def _untold(done: int, limit: int) -> None:
+    """Tell nobody: a plane of its own is soon done."""
+
+
+def _only(plane: Float32Array, number: int) -> Float32Array:  # noqa: ARG001
+    """Return the only plane of a block."""
+    return plane

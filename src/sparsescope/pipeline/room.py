@@ -137,12 +137,15 @@ class Need:
         Arrays of the whole image.
     remedy : str
         What makes `solver` smaller.
+    files : int
+        What is kept in temporary files whatever the memory, while a plane or a stack is worked on.
     """
 
     solver: int
     result: int
     background: int
     remedy: str = ""
+    files: int = 0
 
     def without_arrays(self) -> Need:
         """Return what is needed where the arrays of the whole image are kept by another."""
@@ -213,6 +216,10 @@ class Room:
     @property
     def on_disk_bytes(self) -> int:
         """Size of the arrays that are kept in files."""
+        return (0 if self.need is None else self.need.files) + self._shelved_bytes
+
+    @property
+    def _shelved_bytes(self) -> int:
         return sum(getattr(self.need, name) for name in self.shelved)
 
     @property
@@ -220,7 +227,7 @@ class Room:
         """What a run takes in memory beyond what the process holds already."""
         if self.need is None:
             return 0
-        return self.need.solver + self.need.result + self.need.background - self.on_disk_bytes
+        return self.need.solver + self.need.result + self.need.background - self._shelved_bytes
 
     def _refusal(self, need: Need) -> str:
         what = f"this needs about {say_bytes(need.solver)} of memory at once"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..engines import Float32Array
+from .room import Array
 from .second_stage import Mask
 
 
@@ -31,24 +33,31 @@ class Staged:
 
 
 class Stack:
-    """Planes of one stack, gathered until all are there."""
+    """Planes of one stack, gathered until all are there; in files where `make` returns arrays in files."""
 
-    def __init__(self, depth: int, shape: tuple[int, ...]) -> None:
-        self.sparse = np.empty((depth, *shape), np.float32)
-        self.behind: Float32Array | None = None
-        self.mask: Mask | None = None
-        self.missing = depth
+    def __init__(self, depth: int, shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Array]) -> None:
+        self.sparse, self._make = make((depth, *shape)), make
+        self.behind: Array | None = None
+        self.mask: Any = None
 
     def put(self, z: int, plane: Float32Array, behind: Float32Array | None, mask: Mask | None) -> None:
         """Take over a plane as plane `z`."""
         self.sparse[z] = plane
         if behind is not None:
-            self.behind = np.zeros_like(self.sparse) if self.behind is None else self.behind
+            self.behind = self._make(self.sparse.shape) if self.behind is None else self.behind
             self.behind[z] = behind
         if mask is not None:
-            self.mask = np.ones(self.sparse.shape, bool) if self.mask is None else self.mask
+            self.mask = self._all() if self.mask is None else self.mask
             self.mask[z] = mask
-        self.missing -= 1
+
+    def _all(self) -> Any:
+        """Return a mask in which everything counts."""
+        if isinstance(self.sparse, np.ndarray):
+            return np.ones(self.sparse.shape, bool)
+        mask = self._make(self.sparse.shape)
+        for z in range(mask.shape[0]):
+            mask[z] = 1
+        return mask
 
 
 def nth(i: int, shape: tuple[int, ...]) -> tuple[int, ...]:

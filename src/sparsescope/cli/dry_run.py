@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import say, show
+from . import keeping, say, show
 from .jobs import Job
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def outlook_of(job: Job, image: Image, planned: Plan, *, timed: bool | None = No
     folder = next(path for path in (job.target.absolute().parents) if path.exists())
     return outlook(
         image, planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes, scratch_folder=folder,
-        timed=timed,
+        timed=timed, lasting=keeping.lasts(job, image, planned),
     )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def rehearse(job: Job, image: Image, planned: Plan) -> dict[str, Any]:
     """Show what a run would do, and return it as one JSON object; nothing is written."""
     found = outlook_of(job, image, planned, timed=True)
     if not job.silent:
-        say.table(_rows(found))
+        say.table(_rows(found, _kept(job, image, planned)))
         show.notes(
             [*image.meta.get("notes", ()), *planned.notes, *([found.portion.note] if found.portion.note else [])]
         )
@@ -69,11 +70,22 @@ def rehearse(job: Job, image: Image, planned: Plan) -> dict[str, Any]:
     }
 
 
-def _rows(found: Outlook) -> list[tuple[str, str, str]]:
+def _kept(job: Job, image: Image, planned: Plan) -> dict[str, str]:
+    """Say where arrays are that outlive the process, by their names."""
+    if not keeping.lasts(job, image, planned):
+        return {}
+    beside = "in a folder beside the result, until all is written; --resume goes on"
+    direct = job.writing.format.startswith("ome-zarr") and job.writing.dtype == "float32"
+    return {"result": "written as it is computed; --resume goes on" if direct else beside, "background": beside}
+
+
+def _rows(found: Outlook, kept: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return memory and time as rows of name, value and explanation."""
     need, room = found.portion.need, found.room
 
     def where(name: str) -> str:
+        if name in kept:
+            return kept[name]
         return f"in a temporary file in {room.folder}" if name in room.shelved else "in memory"
 
     rows = [

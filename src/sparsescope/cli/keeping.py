@@ -50,14 +50,19 @@ def unfinished(job: Job) -> bool:
     return job.writing.resume and folder_of(job.target).exists()
 
 
+def lasts(job: Job, image: Image, planned: Plan) -> bool:
+    """Whether a run is kept so that it can be gone on with: where it is large, shared out, or that is wanted."""
+    size = 4 * math.prod(image.shape) * planned.recipe.upsample**2
+    return job.cluster is not None or job.writing.resume or size >= LARGE_BYTES
+
+
 @contextmanager
 def kept(job: Job, image: Image, planned: Plan, dtype: str) -> Iterator[Kept]:
     """Keep a run so that it can be gone on with, where it is large or that is wanted."""
     from ..scale.journal import clear
 
     clear(job.target, resume=job.writing.resume, overwrite=job.writing.overwrite)
-    shared = job.cluster is not None
-    if not shared and not job.writing.resume and 4 * math.prod(image.shape) * planned.recipe.upsample**2 < LARGE_BYTES:
+    if not lasts(job, image, planned):
         yield Kept(None, in_place=False, overwrite=job.writing.overwrite)
         return
     from ..engines import pick
@@ -66,7 +71,7 @@ def kept(job: Job, image: Image, planned: Plan, dtype: str) -> Iterator[Kept]:
 
     stream = {"ome-zarr": "0.5", "ome-zarr-0.4": "0.4"}.get(job.writing.format) if dtype == "float32" else None
     facts = facts_of(image, planned, pick("auto", job.threads).name, format=job.writing.format, numbers=dtype)
-    target = job.target.absolute() if shared else job.target  # workers may be in another folder
+    target = job.target if job.cluster is None else job.target.absolute()  # workers may be in another folder
     journal = Journal(
         target, facts, axes=image.axes, resume=job.writing.resume, overwrite=job.writing.overwrite, stream=stream
     )

@@ -71,6 +71,7 @@ def outlook(
     max_memory_bytes: int | None = None,
     scratch_folder: Path | None = None,
     timed: bool | None = None,
+    lasting: bool = False,
 ) -> Outlook:
     """Say what a run will take.
 
@@ -80,6 +81,8 @@ def outlook(
         As for :func:`deconvolve`.
     timed : bool, optional
         Whether a part is run to measure its time; when left out, where the image is large enough for it to matter.
+    lasting : bool
+        Whether the arrays of the whole image are kept by another, in files.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def outlook(
         coming = still_to_load(engine)
         held, room = resident_bytes() + coming, Room.of(max_memory_bytes, scratch_folder, coming)
         parts = portion(image, planned, engine.threads, room.allowed)
-        room.settle(parts.need)
+        room.settle(parts.need.without_arrays() if lasting else parts.need)
         return held, room, parts
 
     held, room, parts = planning()

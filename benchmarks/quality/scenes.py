@@ -251,11 +251,19 @@ def scene(kind: str, light: float, fwhm_px: float, seed: int) -> Scene:
     haze, gain, psf = HAZES[place % 4], GAINS[place % 3], ("gauss", "airy")[(level + wide + seed // 4) % 2]
     canvas = np.zeros((GRID, GRID))
     KINDS[kind](rng, canvas, fwhm_px)
+    flat = 0.3 if kind == "empty" else 0.02
+    return expose(rng, kind, seed, canvas, light=light, fwhm_px=fwhm_px, flat=flat, haze=haze, gain=gain, psf=psf)
+
+
+def expose(
+    rng: np.random.Generator, kind: str, seed: int, canvas: Array, *, light: float, fwhm_px: float, flat: float,
+    haze: float, gain: float, psf: str,
+) -> Scene:  # fmt: skip
+    """Blur, integrate over the pixels, add a background (`flat` and `haze` are parts of the light), count and read."""
     blurred = fft.irfft2(fft.rfft2(canvas) * transfer(psf, fwhm_px), s=canvas.shape)
     frame = (slice(MARGIN, -MARGIN),) * 2
     truth, signal = binned(canvas)[frame], np.maximum(binned(blurred)[frame], 0)
     scale = light / signal.max() if signal.max() > 0 else 0.0
-    flat = 0.3 if kind == "empty" else 0.02
     background = light * (flat + haze * uneven(rng))
     electrons = rng.poisson(signal * scale + background) + rng.normal(0, READ_NOISE, signal.shape)
     image = np.clip(np.rint(electrons / gain + OFFSET), 0, 65535).astype(np.uint16)

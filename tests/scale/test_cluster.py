@@ -25,19 +25,6 @@ pytest.importorskip("distributed")
 TESTS = Path(plain_work.__file__).parent
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster.open("local:2", memory_bytes_per_worker=2 * 10**9) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def both(request: pytest.FixtureRequest) -> None:
-    """Wait until a worker that an earlier test has killed is back."""
-    if "cluster" in request.fixturenames:
-        request.getfixturevalue("cluster")._client.wait_for_workers(2, timeout=30)
-
-
 def gather(cluster: Cluster, function: Callable[[Any, int], Any], count: int, shared: Any = None) -> Counter[Any]:
     found: Counter[Any] = Counter()
     cluster.each(function, range(count), lambda item, value: found.update([(item, value)]), shared=shared)

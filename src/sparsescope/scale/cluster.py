@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import pickle
 import secrets
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from ..errors import ClusterError
 from .cluster_address import local_workers
+from .cluster_local import silence, start
 from .cluster_task import busy, call, hold, release
 
 Item = TypeVar("Item")
@@ -33,9 +32,6 @@ ENDING_S: Final = 60.0
 
 AHEAD: Final = 3
 """Tasks handed out for each worker: the next ones are there when one ends, and the scheduler never holds a million."""
-
-FAILURES: Final = 3
-"""So many workers may be lost with a task; the next one ends it."""
 
 SAME: Final = ("python", "sparsescope", "dask", "distributed")
 """What must be the same version everywhere, for tasks to be understood and results to be the same."""
@@ -104,8 +100,8 @@ class Cluster:
         distributed = _library()
         quiet = contextlib.ExitStack()
         try:
-            quiet.enter_context(_silence())
-            made = None if count is None else _start(distributed, count, threads_per_worker, memory_bytes_per_worker)
+            quiet.enter_context(silence())
+            made = None if count is None else start(distributed, count, threads_per_worker, memory_bytes_per_worker)
             opened = cls(None, made, quiet, wait_s)
             quiet.push(opened._leave)
             opened._client = _connect(distributed, address, made, connecting_s)
@@ -298,37 +294,6 @@ def _library() -> Any:
     except ImportError:
         raise ClusterError("--cluster needs Dask's scheduler: pip install 'sparsescope[cluster]'") from None
     return distributed
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what the library logs about lost workers and connections from the terminal; errors say it in words."""
-    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("distributed", "tornado")]
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", *names)]
-    before = [(one, one.level) for one in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(distributed|dask|tornado|bokeh)(\..*)?$")
-        try:
-            for one in loggers:
-                one.setLevel(logging.CRITICAL + 1)
-            yield
-        finally:
-            for one, level in before:
-                one.setLevel(level)
-
-
-def _start(distributed: Any, count: int, threads: int, memory_bytes: int | None) -> Any:
-    """Start processes on this machine that only this machine can reach."""
-    try:
-        return distributed.LocalCluster(
-            n_workers=count, threads_per_worker=threads, memory_limit=memory_bytes or 0, processes=True,
-            host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL + 1,
-            scheduler_kwargs={"allowed_failures": FAILURES},
-        )  # fmt: skip
-    except (OSError, RuntimeError, TimeoutError) as error:
-        raise ClusterError(
-            f"{count} processes cannot be started ({error}): try fewer, --cluster local:{max(1, count // 2)}"
-        ) from None
 
 
 def _connect(distributed: Any, address: str, made: Any, connecting_s: float) -> Any:

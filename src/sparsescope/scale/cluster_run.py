@@ -25,9 +25,7 @@ WORKER_BYTES: Final = 400_000_000
 """What a worker's process holds without any image: libraries, kernels, what it says to others."""
 
 
-def open_for(
-    address: str, *, threads: int | None = None, max_memory_bytes: int | None = None
-) -> Cluster:
+def open_for(address: str, *, threads: int | None = None, max_memory_bytes: int | None = None) -> Cluster:
     """Open a cluster for runs: a worker started here has its share of threads and memory.
 
     Parameters

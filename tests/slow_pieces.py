@@ -1,0 +1,18 @@
+"""Loaded by workers (``DASK_DISTRIBUTED__WORKER__PRELOAD``): waits after each plane, so that they can be hit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sparsescope.pipeline import piecework
+
+_put = piecework._Piecework._put
+
+
+def slow(*given: Any) -> None:
+    _put(*given)
+    time.sleep(0.05)
+
+
+piecework._Piecework._put = slow  # type: ignore[method-assign]

@@ -74,6 +74,16 @@ def test_recipe_version_and_hash_of_the_input_are_inside_the_result(cli: Cli, ce
     assert Path(inside["input"]) == cell
 
 
+def test_an_input_too_large_to_be_read_once_more_gets_no_checksum(
+    cli: Cli, cell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparsescope.pipeline.provenance.MOST_HASHED", 1000)
+    cli("run", cell, *FAST)
+    inside = read_provenance(cell.with_name("cell_sparse.ome.tif"))
+    assert "sha256" not in inside
+    assert Path(inside["input"]) == cell
+
+
 def test_the_same_command_gives_the_same_file(cli: Cli, cell: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         assert cli("run", cell, *FAST, "--out", tmp_path / folder).code == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from .._version import __version__
 from ..errors import InputError
@@ -14,12 +15,17 @@ from ..io import sha256
 from .plan import Plan
 from .stages import Levels
 
+MOST_HASHED: Final = 100_000_000_000
+"""Bytes of pixels above which the input gets no checksum: reading it once more would take longer than minutes."""
+
 
 def provenance(
     image: Image, plan: Plan, engine: str, notes: tuple[str, ...], scale: float | None = None,
     levels: Sequence[Levels] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what repeats the run: recipe as TOML, sources, version, and the input with its sizes and SHA-256.
+
+    Of an input of more than `MOST_HASHED` bytes the SHA-256 is left out.
 
     Parameters
     ----------
@@ -48,8 +54,10 @@ def provenance(
     }
     path = image.meta.get("path")
     if path:
-        with contextlib.suppress(InputError):  # it may be gone by now
-            made |= {"sha256": sha256(path), "input": str(path)}
+        made["input"] = str(path)
+        if math.prod(image.shape) * image.dtype.itemsize <= MOST_HASHED:
+            with contextlib.suppress(InputError):  # it may be gone by now
+                made["sha256"] = sha256(path)
     if plan.fwhm_px is not None:
         made["fwhm_px"] = plan.fwhm_px
     if len(set(plan.channels)) > 1:

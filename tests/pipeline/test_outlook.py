@@ -21,7 +21,7 @@ def planned(image: ss.Image, **values: Any) -> Any:
 
 def test_time_grows_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     module = __import__("sparsescope.pipeline.outlook", fromlist=["x"])
-    monkeypatch.setattr(module, "_measured", lambda part, plan, engine: float(np.prod(part.shape)))
+    monkeypatch.setattr(module, "_measured", lambda part, plan, engine, most: float(np.prod(part.shape)))
     monkeypatch.setattr(module, "SIDE", 16)
     for axes, shape, values in (
         ("YX", (40, 50), {}),

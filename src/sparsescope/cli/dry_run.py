@@ -27,7 +27,7 @@ def outlook_of(job: Job, image: Image, planned: Plan, *, timed: bool | None = No
 def line(found: Outlook) -> None:
     """Print memory and time in one line."""
     text = f"{say.size(found.memory_bytes)} of {say.size(_limit(found))}"
-    if found.room.shelved:
+    if found.room.on_disk_bytes:
         text += f", {say.size(found.room.on_disk_bytes)} in a file"
     if found.seconds is not None:
         text += f"; about {say.duration(found.seconds)}"
@@ -64,6 +64,7 @@ def rehearse(job: Job, image: Image, planned: Plan) -> dict[str, Any]:
             "background_bytes": need.background,
             "in_files": list(room.shelved),
             "in_files_bytes": room.on_disk_bytes,
+            "tile": None if found.portion.tile is None else list(found.portion.tile),
         },
         "seconds": found.seconds,
         "notes": [*image.meta.get("notes", ()), *planned.notes],
@@ -93,6 +94,7 @@ def _rows(found: Outlook, kept: Mapping[str, str]) -> list[tuple[str, str, str]]
         if found.input_bytes
         else ("input", "read plane by plane", "larger than is read at once"),
         ("worked on at once", say.size(need.solver), "in memory"),
+        *_tiles(found),
         ("result", say.size(need.result), where("result")),
     ]
     if need.background:
@@ -103,3 +105,13 @@ def _rows(found: Outlook, kept: Mapping[str, str]) -> list[tuple[str, str, str]]
         ("time", f"about {say.duration(found.seconds or 0)}", "measured on a part, without evidence and writing")
     )
     return rows
+
+
+def _tiles(found: Outlook) -> list[tuple[str, str, str]]:
+    """Return what is to be said of a second stage that does not fit into memory."""
+    parts = found.portion
+    if parts.tile is None:
+        return []
+    size = f"{say.size(parts.need.files)} in temporary files"
+    overlap = f"overlaps add {100 * (parts.tile_work - 1):.0f} % to the work"
+    return [("deconvolved in tiles", f"{parts.tile[0]} × {parts.tile[1]} pixels", f"{overlap}; {size}")]

@@ -35,16 +35,16 @@ LEAST_BLOCK: Final = 1_000_000
 """Blocks are not made smaller than this many bytes of solver state: halos would be most of the work."""
 
 READING_ARRAYS: Final = 4
-"""Arrays of a plane that are in memory while it is read and its background taken off."""
+"""Arrays of a plane that are in memory while it is read and what is behind it taken off."""
 
-BACKGROUND_ARRAYS: Final = {"none": 0, "flat": 2, "smooth-16": 5, "smooth-8": 5}
-"""Arrays of a plane that the estimate of its background takes (measured); others take `MOST_ARRAYS`."""
+BACKGROUND_ARRAYS: Final = {"none": 0, "flat": 4, "smooth-16": 7, "smooth-8": 7}
+"""Arrays of a plane that are in memory while its background is found (measured: 2 to 10 beside the plane)."""
 
-MOST_ARRAYS: Final = 10
-"""Arrays of a plane that the most hungry background takes, and the search for hot pixels."""
+MOST_ARRAYS: Final = 12
+"""The same for other backgrounds, and for the search for hot pixels."""
 
-HELD_ARRAYS: Final = 3
-"""Arrays of a plane that stay in memory while its stages are worked on in files."""
+WRITING_ARRAYS: Final = 2.5
+"""Arrays of a plane of the result while it is taken from a file or made finer (measured: 2 to 2.3)."""
 
 STEP: Final = 1.25
 """Sizes of blocks are this factor apart."""
@@ -139,10 +139,11 @@ def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allow
     if cut is None:
         return None
     plane = 4 * sizes["Y"] * sizes["X"]
-    late = 4 * recipe.upsample**2 if cut.factor > 1 else 1  # the first estimate, and the result
-    held = HELD_ARRAYS * plane * (early**2 + late)
+    held = plane * early**2
     hungry = MOST_ARRAYS if recipe.hot_pixels != "none" else BACKGROUND_ARRAYS.get(recipe.background, MOST_ARRAYS)
-    reading = plane * (READING_ARRAYS + max(hungry, READING_ARRAYS * (early**2 - 1)))
+    reading = max(
+        plane * max(hungry, READING_ARRAYS * early**2), held + int(WRITING_ARRAYS * plane * recipe.upsample**2)
+    )
     first = _first_in_files(image, plan, channel, threads, allowed, (held, reading))
     tile = cut.largest(stepwise(allowed - held), threads)
     need = max(first.need.solver, held + cut.bytes(tile, threads))

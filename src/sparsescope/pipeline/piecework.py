@@ -170,28 +170,28 @@ class _Piecework:
             with self.lock:
                 self.account.add_sparse(data, behind, self.context.early)
             return Staged(partial(_only, data), behind, [mask])
-        net = (data if behind is None else data - behind) / self.scale
+        net = [(data if behind is None else data - behind) / self.scale]
         del data, behind
         sparse = self._alone(engine, net)
         with self.lock:
             self.account.add_sparse(sparse, None, self.context.early)
         return Staged(partial(_only, sparse), None, [mask])
 
-    def _alone(self, engine: Engine, net: Float32Array) -> Float32Array:
-        """Take a plane of its own through the sparse stage, in bands where memory is short."""
+    def _alone(self, engine: Engine, net: list[Float32Array]) -> Float32Array:
+        """Take a plane of its own through the sparse stage, in bands where memory is short; the list is emptied."""
         recipe, tied, context = self.channel.recipe, self.channel.tied, self.context
         if context.parts.banded:
             one, fidelity = partial(sparse_stage, recipe, tied, engine), float(recipe.fidelity)
-            kept = self._stored(net)
-            del net
+            kept = self._stored(net.pop())
             found = in_bands(one, kept, fidelity, _untold, context.parts.block_bytes, context.spare)
             value, outcome = np.asarray(found.value), found.outcome
+            value *= self.scale
         else:
-            solution = sparse_stage(recipe, tied, engine, net, _untold)
-            value, outcome = solution.value, solution.outcome
+            solution = sparse_stage(recipe, tied, engine, net.pop(), _untold)
+            value, outcome = solution.value * self.scale, solution.outcome
         with self.lock:
             self.outcomes.append(outcome)
-        return value * self.scale
+        return value
 
     def _tied_block(self, block: Block) -> Staged:
         """Solve tied planes together; nothing of them but their state need be in memory."""

@@ -21,7 +21,7 @@ Tile: TypeAlias = tuple[int, int]
 UNSEEN: Final = 1e-6
 """Part of a PSF's light on one side beyond which a window does not look."""
 
-LEAST_TILE: Final = 8
+LEAST_TILE: Final = 64
 """Tiles have at least so many rows and columns, and at least half the reach of the PSF: else all work is overlap."""
 
 WINDOW_ARRAYS: Final = 3
@@ -29,6 +29,9 @@ WINDOW_ARRAYS: Final = 3
 
 SLAB_ARRAYS: Final = 14
 """Arrays of a slab that each thread has in memory (measured: 10 to 13)."""
+
+SIDEWAYS: Final = 0.2
+"""What one more column of tiles costs, as a part of all work: files are read in whole rows."""
 
 STORED_ARRAYS: Final = 6
 """Arrays of the object or of the data that are kept in files: data, estimates, their change, weights, ratios."""
@@ -100,7 +103,7 @@ class Cut:
             down = self._rows(across, left, threads)
             if down >= self.least[0]:
                 tile = (-(-rows // -(-rows // down)), across)
-                fitting.append((self.work(tile), times, tile))
+                fitting.append((self.work(tile) * (1 + SIDEWAYS * (times - 1)), times, tile))
             if len(fitting) > 8:
                 break
         return min(fitting)[2] if fitting else self.least

@@ -1,0 +1,119 @@
+"""Images that do not fit into memory: cut into tiles and bands, written to files, with the same result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import ndimage
+
+import sparsescope as ss
+from problems import settings
+from sparsescope.pipeline import needs, tiles
+from sparsescope.pipeline.needs import portion
+from sparsescope.pipeline.room import Room
+
+Array = npt.NDArray[Any]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small images are as large ones: tiles and bands of any size, and nothing that is there in any case."""
+    monkeypatch.setattr(tiles, "LEAST_TILE", 9)
+    monkeypatch.setattr(tiles, "SLAB_ARRAYS", 0)
+    monkeypatch.setattr(tiles, "WINDOW_ARRAYS", 20)
+    monkeypatch.setattr(needs, "LEAST_BLOCK", 1)
+
+
+def spots(shape: tuple[int, ...], level: float = 300) -> Array:
+    rng, true = np.random.default_rng(0), np.zeros(shape)
+    count = int(np.prod(shape)) // 150
+    true[tuple(rng.integers(0, n, count) for n in shape)] = rng.uniform(5, 50, count) * level / 10
+    sigma = [0.0] * (len(shape) - 2) + [1.3, 1.3] if len(shape) < 3 else [1.2] * (len(shape) - 2) + [1.3, 1.3]
+    image: Array = rng.poisson(ndimage.gaussian_filter(true, sigma) + 20).astype(np.uint16)
+    return image
+
+
+def psf(shape: tuple[int, ...] = (7, 9, 9)) -> Array:
+    whole = np.zeros(shape)
+    whole[tuple(n // 2 for n in shape)] = 1
+    whole = ndimage.gaussian_filter(whole, [1.2, 1.3, 1.3][-len(shape) :])
+    whole += 0.2 * np.roll(whole, 1, axis=-1)
+    return (whole / whole.sum()).astype(np.float32)
+
+
+STACK: dict[str, Any] = {"axes": "ZYX", "pixel_size_um": 0.1, "z_step_um": 0.2, "psf": psf()}
+PLANE: dict[str, Any] = {"pixel_size_um": 0.1, "resolution_um": 0.3}
+CASES: dict[str, tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]] = {
+    "plane": ((131, 97), PLANE, {"background": "none"}),
+    "plane, background": ((131, 97), PLANE, {"background": "smooth-16"}),
+    "plane, background in the model": ((131, 97), PLANE, {"background": "smooth-16", "sparse_iterations": 0}),
+    "plane, sampled PSF, Landweber": (
+        (131, 97), {"pixel_size_um": 0.1, "psf": psf((9, 9))}, {"background": "none", "deconvolution": "landweber"},
+    ),
+    "plane, two times finer": ((101, 73), PLANE, {"background": "none", "upsample": 2}),
+    "movie": ((3, 101, 83), {**PLANE, "axes": "TYX"}, {"background": "flat", "continuity": 0}),
+    "movie, tied": ((5, 211, 197), {**PLANE, "axes": "TYX"}, {"background": "flat", "continuity": 0.3}),
+    "stack": ((11, 67, 61), STACK, {"background": "flat", "continuity": 0}),
+    "stack, tied": ((11, 67, 61), STACK, {"background": "flat", "continuity": 0.3}),
+    "stack, background in the model": ((9, 61, 67), STACK, {"sparse_iterations": 0, "continuity": 0}),
+    "two stacks, two channels": (
+        (2, 2, 7, 41, 53), {**STACK, "axes": "TCZYX"}, {"background": "flat", "continuity": 0},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_does_not_fit_is_cut_and_comes_out_the_same(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape, how, values = case
+    data, recipe = spots(shape), settings(**values)
+    usual = ss.deconvolve(data, recipe, **how)
+    image = ss.as_image(data, how.get("axes"), pixel_size_um=0.1, z_step_um=how.get("z_step_um"))
+    planned = ss.plan(image, recipe, psf=how.get("psf"), resolution_um=how.get("resolution_um"))
+    whole = portion(image, planned, 2, 10**12)
+    assert (whole.tile, whole.banded) == (None, False)
+    least = portion(image, planned, 2, 0)
+    assert least.tile is not None
+    allowed = next(n for n in (int(1.3 * least.need.solver), least.need.solver) if portion(image, planned, 2, n).tile)
+    assert allowed < whole.need.solver
+    parts = portion(image, planned, 2, allowed)
+    assert parts.need.solver <= allowed
+    assert parts.tile is not None
+    assert parts.tile < (shape[-2], shape[-1])
+    monkeypatch.setattr(Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(allowed)))
+    told: list[ss.Progress] = []
+    result = ss.deconvolve(image, planned=planned, threads=2, on_progress=told.append)
+    a, b = np.asarray(usual.image.data), np.asarray(result.image.data)
+    assert b.shape == a.shape
+    assert np.abs(a - b).max() <= 1e-3 * a.max()
+    assert result.measures == pytest.approx(usual.measures, rel=1e-3, abs=1e-4)
+    assert set(usual.notes) <= set(result.notes)
+    assert told[-1].done == told[-1].total
+    assert [p.done for p in told if p.stage == "deconvolution"] == sorted(
+        p.done for p in told if p.stage == "deconvolution"
+    )
+
+
+def test_pixels_at_the_top_of_the_range_do_not_count_in_tiles_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = spots((9, 61, 67), 3000)
+    data = np.minimum(data, 4095)
+    data[3, 20:22, 30] = 4095
+    image = ss.Image(data, "ZYX", {"x": 0.1, "y": 0.1, "z": 0.2}, meta={"bits": 12})
+    planned = ss.plan(image, settings(background="flat", continuity=0), psf=psf())
+    usual = ss.deconvolve(image, planned=planned)
+    allowed = int(1.3 * portion(image, planned, 2, 0).need.solver)
+    assert portion(image, planned, 2, allowed).tile is not None
+    monkeypatch.setattr(Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(allowed)))
+    result = ss.deconvolve(image, planned=planned, threads=2)
+    a, b = np.asarray(usual.image.data), np.asarray(result.image.data)
+    assert np.abs(a - b).max() <= 1e-3 * a.max()
+    assert any("did not count" in note for note in usual.notes)
+    assert result.notes == usual.notes
+
+
+def test_what_only_works_as_a_whole_is_not_cut() -> None:
+    image = ss.as_image(spots((131, 97)), pixel_size_um=0.1)
+    planned = ss.plan(image, settings(background="none", borders="mirror"), resolution_um=0.3)
+    assert portion(image, planned, 2, 0).tile is None

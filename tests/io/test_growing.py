@@ -134,7 +134,7 @@ def test_what_another_process_writes_is_read_frame_by_frame(name: str, how: str,
     np.testing.assert_array_equal(found, MOVIE)
     assert source.nature.axes == "TYX"
     assert source.unfinished() == ""
-    finished = io.read(path, axes="TYX")
+    finished = io.read(path, axes=source.nature.unsaid)
     image = source.image(3)
     np.testing.assert_array_equal(image.data, finished.data[:3])
     assert (image.axes, image.dtype) == (finished.axes, finished.dtype)
@@ -303,7 +303,7 @@ def test_a_pattern_leaves_other_files_and_results_out_and_a_late_file_is_an_erro
     for name in ("a_1.tif", "a_3.tif", "other.tif", "a_1_sparse.ome.tif", ".a_2.tif"):
         plane(tmp_path / name, MOVIE[0])
     source = follow(tmp_path / "a_*.tif")
-    assert (source.nature.axes, source.count()) == ("TYX", 2)
+    assert (source.nature.axes, source.nature.unsaid, source.count()) == ("TYX", "TYX", 2)
     time.sleep(0.02)  # the folder's time must differ
     plane(tmp_path / "a_2.tif", MOVIE[0])
     with pytest.raises(InputError, match=r"a_2\.tif appeared after frames with higher numbers were taken"):

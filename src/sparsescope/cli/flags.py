@@ -76,12 +76,26 @@ class Reading:
     def read(self, path: Path, *, lazy: bool | Literal["auto"] = "auto") -> Image:
         """Read a file with these settings, as :func:`sparsescope.read` does."""
         from ..io import read
-        from ..optics.told import with_optics
 
         image = read(
             path, axes=self.axes, pixel_size_um=self.pixel_size_um, z_step_um=self.z_step_um,
             interval_s=self.interval_s, series=self.series, lazy=lazy,
         )  # fmt: skip
+        return self.with_optics(image)
+
+    def told(self, image: Image) -> Image:
+        """Return an image that was read otherwise, with these sizes and optics."""
+        from ..pipeline.told import told_image
+
+        names = ("axes", "pixel_size_um", "z_step_um", "interval_s")
+        given = tuple(name for name in names if getattr(self, name) is not None)
+        image = told_image(image, None, self.pixel_size_um, self.z_step_um, self.interval_s)
+        return self.with_optics(image.replace(meta={**image.meta, "given": given}))
+
+    def with_optics(self, image: Image) -> Image:
+        """Return an image with these optics."""
+        from ..optics.told import with_optics
+
         return with_optics(
             image, numerical_aperture=self.na, emission_nm=self.emission_nm, excitation_nm=self.excitation_nm,
             refractive_index=self.refractive_index, modality=self.modality, sample_index=self.sample_index,

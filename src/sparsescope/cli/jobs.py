@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..evidence import Evidence
     from ..image import Image
     from ..pipeline import Result
+    from ..pipeline.stages import Levels
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Job:
     blurring: Blurring = field(default_factory=Blurring)
     dtype: str = ""
     """Type of the numbers to write; what `writing` says when empty."""
+    levels: tuple[Levels, ...] | None = None
+    """What each channel refers to, where it was decided on part of the image."""
     threads: int | None = None
     max_memory_bytes: int | None = None
     cluster: Any = None

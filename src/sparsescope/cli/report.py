@@ -12,7 +12,7 @@ from .evidence import evidence_of
 from .files import REPORT, make_folder, stem
 from .flags import INPUT, OUTPUT, Reading
 from .progress import shown
-from .rerun import blurring_again, find_input, largest_difference, provenance, recipe_again
+from .rerun import blurring_again, find_input, largest_difference, levels_again, provenance, recipe_again
 
 
 def report(
@@ -60,7 +60,10 @@ def report(
     recipe, origins = recipe_again(recorded)
     with shown(file.name, quiet=quiet) as progress:
         psf = blurring_again(recorded, notes).read()
-        again = deconvolve(image, recipe, psf=psf, scale=recorded.get("scale"), origins=origins, on_progress=progress)
+        again = deconvolve(
+            image, recipe, psf=psf, scale=recorded.get("scale"), levels=levels_again(recorded), origins=origins,
+            on_progress=progress,
+        )  # fmt: skip
     difference = largest_difference(read(result), again.image)
     if difference:
         notes.append(f"the run gives other pixels now, by up to {say.number(difference)}: the page shows the new ones")

@@ -22,6 +22,7 @@ from .work import work
 
 if TYPE_CHECKING:
     from ..image import Image
+    from ..pipeline.stages import Levels
 
 
 SILENT = Writing(evidence="none", no_report=True)
@@ -70,7 +71,8 @@ def rerun(
     reading = Reading(**recorded.get("reading", {}))
     blurring = blurring_again(recorded, notes)
     job = Job(
-        file, target, recipe, origins, reading, writing, blurring, str(before.dtype), quiet=quiet, silent=json
+        file, target, recipe, origins, reading, writing, blurring, str(before.dtype), levels_again(recorded),
+        quiet=quiet, silent=json,
     )  # fmt: skip
     done = work(job)
     difference = largest_difference(before, read(target))
@@ -97,6 +99,14 @@ def recipe_again(recorded: Mapping[str, Any]) -> tuple[Recipe | list[Recipe], di
     texts = recorded.get("channel_recipes") or [recorded["recipe"]]
     recipes = [Recipe.from_toml(text) for text in texts]
     return recipes if len(recipes) > 1 else recipes[0], dict.fromkeys(recipes[0].given, "recipe")
+
+
+def levels_again(recorded: Mapping[str, Any]) -> tuple[Levels, ...] | None:
+    """Return the levels of each channel, where they were decided on part of the image."""
+    from ..pipeline.stages import Levels
+
+    found = recorded.get("levels")
+    return None if found is None else tuple(Levels(**one) for one in found)
 
 
 def blurring_again(recorded: Mapping[str, Any], notes: list[str]) -> Blurring:

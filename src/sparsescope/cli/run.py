@@ -32,6 +32,7 @@ from .flags import (
     Writing,
     recipe_of,
 )
+from .follow import NOT_LIVE, Live, job_of, run_live
 from .jobs import Job
 from .work import prepare, work
 
@@ -45,6 +46,7 @@ def run(
     writing: Annotated[Writing, SAME] = WRITING,
     stack: Annotated[bool, Parameter(group=INPUT)] = False,
     computing: Annotated[Computing, SAME] = COMPUTING,
+    live: Annotated[Live, SAME] = NOT_LIVE,
     dry_run: Annotated[bool, Parameter(group=OUTPUT)] = False,
     json: Annotated[bool, Parameter(group=OUTPUT)] = False,
     quiet: Annotated[bool, Parameter(group=OUTPUT)] = False,
@@ -67,8 +69,15 @@ def run(
     if writing.overwrite and writing.skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other: use one of them")
     computing.check()
-    cluster.check(computing, writing.format)
+    live.check()
     settings, origins = recipe_of(method, start)
+    base = Job(
+        Path(), Path(), settings, origins, reading, writing, blurring=blurring, threads=computing.threads,
+        max_memory_bytes=computing.max_memory_bytes, quiet=quiet, silent=json,
+    )  # fmt: skip
+    if live.follow:
+        return FAILED if run_live(job_of(files, base, computing, dry_run=dry_run), live) else OK
+    cluster.check(computing, writing.format)
     found = collect(files, stack=stack)
     places = targets(found.files, writing.out, writing.format)
     if writing.out is not None and not dry_run:
@@ -80,14 +89,10 @@ def run(
         say.aside(f"{say.plain(path)}: skipped, {say.plain(places[path])} exists")
 
     share = Share.of(computing, len(places) - len(skipped), dry_run=dry_run)
+    given: dict[str, Any] = {"threads": share.threads, "max_memory_bytes": share.max_memory_bytes}
     todo = {
-        path: Job(
-            path, place, settings, origins, reading, writing, blurring=blurring, threads=share.threads,
-            max_memory_bytes=share.max_memory_bytes, quiet=quiet, silent=json,
-        )
-        for path, place in places.items()
-        if path not in skipped
-    }  # fmt: skip
+        path: replace(base, source=path, target=place, **given) for path, place in places.items() if path not in skipped
+    }
     with cluster.hired(computing, wanted=bool(todo) and not dry_run, quiet=quiet) as workers:
 
         def one(path: Path) -> dict[str, Any]:

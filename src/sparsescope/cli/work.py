@@ -51,7 +51,7 @@ def work(job: Job) -> Done:
             result = _deconvolved(job, image, planned, kept.journal, report)
         written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
         where: dict[str, Any] = {"overwrite": kept.overwrite, "format": job.writing.format}
-        described = _with_flags(result.image, job)
+        described = with_flags(result.image, job)
         if kept.in_place:
             result = replace(result, image=kept.journal.finish(described))
         else:
@@ -85,7 +85,7 @@ def _deconvolved(job: Job, image: Image, planned: Plan, journal: Any, report: An
 
     return deconvolve(
         image, planned=planned, threads=job.threads, max_memory_bytes=job.max_memory_bytes,
-        scratch_folder=job.target.parent, on_progress=report, keeper=journal,
+        scratch_folder=job.target.parent, on_progress=report, keeper=journal, levels=job.levels,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _evidence(job: Job, image: Image, result: Result, *, overwrite: bool) -> tup
     return found, job.report_target
 
 
-def _with_flags(image: Image, job: Job) -> Image:
+def with_flags(image: Image, job: Job) -> Image:
     """Return an image whose provenance also says what the user said about the file; rerun needs it."""
     said = {name: value for name, value in asdict(job.reading).items() if value is not None}
     told: dict[str, Any] = {**image.meta.get("provenance", {}), "reading": said}

@@ -47,6 +47,8 @@ class Nature:
         Name of the format.
     declared : int or None
         How many frames there will be, where the source says so.
+    unsaid : str or None
+        Axes that the source does not say, so that who reads it when it is complete must be told.
     """
 
     axes: str
@@ -55,6 +57,7 @@ class Nature:
     facts: Facts
     kind: str
     declared: int | None = None
+    unsaid: str | None = None
 
 
 class Growing(ABC):

@@ -27,7 +27,7 @@ class GrowingFolder(Growing):
         self.path = path
         self._folder = path if path.is_dir() else path.parent
         there = names(path)
-        self._time = _time_part(path.name, there, axes)
+        self._time, said = _time_part(path.name, there, axes)
         self._frames: dict[int, dict[_Key, str]] = {}
         self._names, self._waiting = set[str](), set[int]()
         self._take(there)
@@ -47,7 +47,7 @@ class GrowingFolder(Growing):
         self._lead, self._order = shape, order
         self.nature = Nature(
             f"T{''.join(letters[i] for i in order)}YX", (*(shape[i] for i in order), *plane.shape), plane.dtype, facts,
-            KIND,
+            KIND, unsaid=None if said else "TYX",
         )  # fmt: skip
         self._complete: list[int] = []
         self._still = Still()
@@ -121,13 +121,19 @@ class GrowingFolder(Growing):
         return True
 
 
-def _time_part(name: str, files: Sequence[str], axes: str | None) -> int:
-    """Return which part of a file name counts frames; raise InputError while that does not show."""
+def _time_part(name: str, files: Sequence[str], axes: str | None) -> tuple[int, bool]:
+    """Return which part of a file name counts frames, and whether its word says so.
+
+    Raises
+    ------
+    InputError
+        While that does not show.
+    """
     if len(files) < 2:
         raise InputError(f"{name} holds {len(files)} TIFF files: what counts its frames shows from two on")
     varying, letters = varying_parts(name, files)
     found = [place for place, letter in zip(varying, letters, strict=True) if letter == "T"]
-    alone = len(varying) == 1 and varying[0] % 2 == 1
+    said, alone = bool(found), len(varying) == 1 and varying[0] % 2 == 1
     if not found and alone and (letters[0] == "Q" or (axes or "").upper() == "TYX"):
         found = varying
     if len(found) != 1:
@@ -135,4 +141,4 @@ def _time_part(name: str, files: Sequence[str], axes: str | None) -> int:
             f"the names of the files in {name} do not say what counts frames: name them like cell_t001.tif or "
             "cell_t001_c1.tif, or say --axes TYX where one number counts them"
         )
-    return found[0]
+    return found[0], said

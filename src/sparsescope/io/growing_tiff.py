@@ -41,7 +41,7 @@ class GrowingTiff(Growing):
         letters = "".join(axis for axis in "CZ" if axis in within)
         self.nature = Nature(
             f"T{letters}YX", (*(within[axis] for axis in letters), *first.shape), first.dtype, first.facts, first.kind,
-            declared if declared and declared > 1 else None,
+            declared if declared and declared > 1 else None, None if first.counts else "TYX",
         )  # fmt: skip
 
     @property

@@ -65,6 +65,8 @@ class Context:
         The result: NumPy or anything that takes ``out[place] = plane``.
     background : array or None
         The background likewise; None where no channel has one.
+    reader : callable
+        Makes the planes of a channel.
     """
 
     image: Image
@@ -73,6 +75,7 @@ class Context:
     room: Room
     out: Array
     background: Array | None
+    reader: type[Planes] = Planes
     _prepared: dict[int | None, Prepared] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -90,7 +93,7 @@ class Context:
         recipe, spread = self.plan.of(channel), self.plan.spread(channel)
         late = self.factor // self.early
         second = None if spread is None else deconvolver(recipe, spread, self.factor, late)
-        planes = Planes(self.image, channel, recipe.hot_pixels)
+        planes = self.reader(self.image, channel, recipe.hot_pixels)
         return Prepared(planes, recipe, continuity_of(self.image, recipe), spread, second)
 
     def place(self, index: Index, planes: Planes) -> Place:

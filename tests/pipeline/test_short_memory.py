@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from scipy import ndimage
 import sparsescope as ss
 from problems import settings
 from sparsescope.pipeline import needs, tiles
-from sparsescope.pipeline.needs import portion
-from sparsescope.pipeline.room import Room
+from sparsescope.pipeline.blocks import BLOCK_BYTES
+from sparsescope.pipeline.needs import Portion, portion
+from sparsescope.pipeline.room import Need, Room
 
 Array = npt.NDArray[Any]
 
@@ -117,3 +119,13 @@ def test_what_only_works_as_a_whole_is_not_cut() -> None:
     image = ss.as_image(spots((131, 97)), pixel_size_um=0.1)
     planned = ss.plan(image, settings(background="none", borders="mirror"), resolution_um=0.3)
     assert portion(image, planned, 2, 0).tile is None
+
+
+def test_a_run_goes_on_only_where_it_fits_as_it_was_begun() -> None:
+    whole = Portion(Need(1, 1, 1), BLOCK_BYTES, 0)
+    tiled = replace(whole, tile=(100, 200))
+    banded = replace(tiled, banded=True, block_bytes=10**8)
+    begun = [{f.name: getattr(p, f.name) for f in fields(p) if f.name != "need"} for p in (whole, tiled, banded)]
+    allowed = [[now.allows(then) for then in begun] for now in (whole, tiled, banded)]
+    assert allowed == [[True, True, True], [False, True, True], [False, False, True]]
+    assert not tiled.allows({**begun[1], "tile": [200, 200]})

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from ..engines import Engine
 from ..engines.imaging import extended_for
@@ -93,6 +93,15 @@ class Portion:
             "memory is short, so the sparse stage works on smaller blocks than elsewhere: values may differ by up to "
             "1e-3 of the maximum from a run with more memory"
         )
+
+    def allows(self, begun: Mapping[str, Any]) -> bool:
+        """Whether there is room to go on as a run was begun, of which the fields are given but `need`."""
+        tile = begun.get("tile")
+        if self.banded and not begun.get("banded"):
+            return False
+        if self.tile is not None and (tile is None or math.prod(tile) > STEP**2 * math.prod(self.tile)):
+            return False
+        return bool(begun.get("block_bytes", 0) <= STEP * self.block_bytes + 1)
 
 
 def still_to_load(engine: Engine) -> int:

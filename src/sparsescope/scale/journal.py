@@ -15,7 +15,7 @@ from ..image import Image
 from ..io.atomic import explain, give_folder_name, unfinished
 from ..io.zarr_store import MARKS
 from ..io.zarr_stream import Ranges, ZarrStream
-from ..pipeline.needs import STEP, Portion
+from ..pipeline.needs import Portion
 from ..pipeline.piecework import PieceDone
 from ..pipeline.room import Array, disk_free_bytes, process, say_bytes, still_runs
 from ..pipeline.survey import Ground
@@ -116,9 +116,9 @@ class Journal:
         if self._parts is None:
             self.record.add({"parts": planned})
             return parts
-        if self._parts.get("block_bytes", 0) > STEP * parts.block_bytes + 1:
+        if not parts.allows(self._parts):
             raise OutputError(
-                self._refusal("it was begun with more memory, in larger blocks: give as much (--max-memory)")
+                self._refusal("it was begun with more memory, in larger parts: give as much (--max-memory)")
             )
         return replace(parts, **self._parts)
 

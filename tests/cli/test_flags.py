@@ -26,7 +26,7 @@ def test_every_parameter_of_the_recipe_is_a_flag_with_its_default_and_range(cli:
     text = " ".join(cli("run", "--help").out.replace("│", " ").split())
     for name in Recipe.model_fields:
         assert f"--{name.replace('_', '-')}" in text
-    assert "[auto, or a number > 0 and <= 1e+06] [default: auto, for now 150]" in text
+    assert "[auto, or a number > 0 and <= 1e+06] [default: auto, 150 where the image cannot tell]" in text
     assert "[in µm: auto, or a number > 0 and <= 1000]" in text
 
 

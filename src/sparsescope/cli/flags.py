@@ -234,10 +234,12 @@ def limits(name: str) -> str:
     field = Recipe.model_fields[name]
     unit = field.json_schema_extra.get("unit") if isinstance(field.json_schema_extra, dict) else None
     default = number(field.default)
-    if name in DEFAULTS:
-        default += f", for now {number(DEFAULTS[name])}"
+    if name == "sparse_iterations":
+        default = number(DEFAULTS[name])
+    elif name in DEFAULTS:
+        default += f", {number(DEFAULTS[name])} where the image cannot tell"
     elif name == "resolution_um":
-        default += f", for now {number(DEFAULT_RESOLUTION_PX)} px unless the file tells the optics"
+        default += f": what the file's optics say, else measured, else {number(DEFAULT_RESOLUTION_PX)} px"
     return f"[{f'in {unit}: ' if unit else ''}{allowed(name)}] [default: {default}]"
 
 

@@ -1,0 +1,96 @@
+"""Two single-thread workers against one, side by side in one run, and what a task costs.
+
+    python benchmarks/cluster.py                         64 frames of 512², three rounds
+    python benchmarks/cluster.py --frames 256 --tied     tied along t
+
+A movie of Poisson counts goes from an OME-Zarr to an OME-Zarr, with all parameters given. The clusters are open before
+anything is timed, and their workers have loaded their kernels. Runs take turns; the least time of each counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import sparsescope as ss
+from sparsescope import io
+from sparsescope.pipeline import deconvolve, plan
+from sparsescope.scale.cluster import Cluster
+from sparsescope.scale.cluster_run import deconvolve_on, open_for
+from sparsescope.scale.journal import Journal
+
+RECIPE = {"fidelity": 100.0, "sparsity": 3.0, "background": "smooth-16", "sparse_iterations": 100}
+
+
+def movie(folder: Path, frames: int, side: int) -> Path:
+    rng = np.random.default_rng(0)
+    scene = rng.poisson(100, (side, side)) + 600 * (rng.random((side, side)) > 0.99)
+    data = np.stack([np.roll(scene, 7 * i, axis=1) for i in range(frames)]).astype(np.uint16)
+    path = folder / f"movie{frames}.ome.zarr"
+    io.write(path, ss.as_image(data, "TYX", pixel_size_um=0.065), dtype="uint16")
+    return path
+
+
+def seconds(cluster: Cluster | None, path: Path, recipe: ss.Recipe, target: Path, **more: int) -> float:
+    """Time one run, from the open input to the named result."""
+    image = io.read(path, lazy=True)
+    planned = plan(image, recipe, resolution_um=0.25)
+    started = time.perf_counter()
+    with Journal(target, {}, axes=image.axes, overwrite=True, stream="0.5") as journal:
+        if cluster is None:
+            found = deconvolve(image, planned=planned, keeper=journal, scratch_folder=target.parent, **more)
+        else:
+            found = deconvolve_on(cluster, image, planned, journal, scratch_folder=target.parent)
+        journal.finish(found.image)
+        journal.finished()
+    return time.perf_counter() - started
+
+
+def nothing(_: object, item: int) -> int:
+    return item
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tied", action="store_true", help="tie frames along t, in blocks of 150 MB")
+    parser.add_argument("--tasks", type=int, default=2000, help="empty tasks, to time handing out")
+    given = parser.parse_args()
+    recipe = ss.Recipe(**RECIPE, continuity=0.5 if given.tied else 0)
+    memory = 10**9 if given.tied else 4 * 10**9
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_for("local:1", threads=1, max_memory_bytes=memory) as one,
+        open_for("local:2", threads=1, max_memory_bytes=memory) as two,
+    ):
+        folder = Path(name)
+        path, small = movie(folder, given.frames, given.side), movie(folder, 16, 256)
+        target = folder / "out.ome.zarr"
+        kinds = {"one worker": (one, {}), "two workers": (two, {}), "no cluster, one thread": (None, {"threads": 1})}
+        for cluster, more in kinds.values():
+            seconds(cluster, small, recipe, target, **more)
+        times: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for _ in range(given.rounds):
+            for kind, (cluster, more) in kinds.items():
+                times[kind].append(seconds(cluster, path, recipe, target, **more))
+        least = {kind: min(found) for kind, found in times.items()}
+        print(f"{given.frames} × {given.side}², {'tied along t' if given.tied else 'planes on their own'}")
+        for kind, found in times.items():
+            print(f"{kind}: {least[kind]:.2f} s ({', '.join(f'{t:.2f}' for t in found)})")
+        print(f"two workers against one: {least['one worker'] / least['two workers']:.2f} times as fast")
+        print(
+            f"one worker against the same thread without a cluster: {least['one worker'] / least['no cluster, one thread']:.2f} times as long"
+        )
+        started = time.perf_counter()
+        two.each(nothing, range(given.tasks), lambda _item, _found: None, shared=None)
+        print(f"an empty task: {1e3 * (time.perf_counter() - started) / given.tasks:.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

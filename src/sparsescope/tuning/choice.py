@@ -37,6 +37,8 @@ class Request:
         Of the pixels that are held out.
     radius_px : int or None
         How far the noise is correlated, where that is known.
+    variance : tuple of float or None
+        Slope and intercept of the noise's variance in the level (counts, counts²) and its least value, where known.
     """
 
     planes: Floats
@@ -49,6 +51,7 @@ class Request:
     frames: Floats | None = None
     seed: int = 0
     radius_px: int | None = None
+    variance: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ class Choice:
         What it took.
     notes : tuple of str
         What the user should know, such as a minimum at the edge of the grid.
+    rehearsed : tuple of Point
+        The settings that were compared on a made-up frame; their score is the part of its truth's variance that they
+        do not explain. Empty where noise is correlated or nothing stands out.
     """
 
     values: Mapping[str, float | int | str]
@@ -90,3 +96,4 @@ class Choice:
     crop: tuple[slice, slice]
     seconds: float
     notes: tuple[str, ...]
+    rehearsed: tuple[Point, ...] = ()

@@ -1,42 +1,41 @@
-"""Choose background, fidelity, sparsity, iterations and continuity by prediction of held-out pixels."""
+"""Choose what is open: first by prediction of held-out pixels, then on a frame made from what they chose."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines import Engine
-from ..optics.gaussian import gaussian_kernel1d
-from ..preprocess.noise_correlation import correlation_radius_px
-from .choice import Choice, Point, Request
-from .crop import SIDE, informative
-from .holdout import hold_out, weights
-from .search import Search, as_good
+from ..preprocess.noise import estimate_noise
+from .choice import Choice, Request
+from .crop import informative
+from .holdout import hold_out
+from .prepare import Behind, prepare, width_px
+from .rehearsal import Rehearsal
+from .search import Key, Search
+from .tied import Values, continuity, continuity_t
 from .trial import Bench, Setting
-
-Floats = npt.NDArray[np.float32]
-Behind = Callable[[Floats, str], Floats]
 
 FIDELITIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 OFFSETS = (0.003, 0.01, 0.03)
 """Sparsity as a part of fidelity: s/F is the level, as a fraction of the maximum, that the L1 prior takes away. None
 at all predicts best in bright images, but lets noise stand between the structures."""
-COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45)
-MORE_COUNTS = (45, 60, 80, 110)
-CONTINUITIES = (0.1, 0.3, 1.0)
-STACK_SIDE = 128
-MOVIE_SIDE = 96
+FIRST_OFFSET = (0.01,)
+"""The same for the result that the rehearsal takes for the truth."""
+REHEARSED_OFFSETS = (0.0, 0.003, 0.006)
+COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 65)
+MORE_COUNTS = (65, 85, 110)
 FITTED = "smooth-16"
 """Background of a camera's own frames, whose noise tells what is background alone."""
 GENTLE = "smooth-wide"
 """Background where noise is correlated: such frames were processed, and their noise tells nothing."""
 
 STEEP = math.sqrt(10.0)
+
+ALIKE = 0.1
+"""Part by which the rehearsed error of a setting may exceed the least for the intents to take them as equally good."""
 
 NOTHING = (
     "nothing stands out from background and noise: held-out pixels are predicted as well without any structure, so the "
@@ -71,17 +70,16 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     offset of the prediction are fitted, squared errors weighted by the local light. Any unbiased noise that is
     independent between hidden and seen pixels is allowed (Batson & Royer, ICML 2019; for deconvolution: Kobayashi et
     al., NeurIPS 2020). Prediction is blind to what the PSF does not pass, so the score also holds how far the two
-    results differ that two sets of hidden pixels give (`Search`).
+    results differ that two sets of hidden pixels give (`Search`). Where the noise is that of a camera, what the best
+    prediction gives is then taken for the truth of a made-up frame, and the settings that come nearest to it are
+    chosen (`Rehearsal`).
     """
     started = time.perf_counter()
     middle = request.planes[len(request.planes) // 2]
-    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
-    radius = correlation_radius_px(middle, fwhm_px=width) if request.radius_px is None else request.radius_px
-    if not np.array_equal(middle, np.rint(middle)):
-        radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
-    crop = informative(middle, width)
+    radius, variance = _noise(request)
+    crop = informative(middle, width_px(request))
     search = _search(request, engine, behind, radius, crop)
-    _refine(search, request)
+    _refine(search, request, FIRST_OFFSET if variance else OFFSETS)
     notes: list[str] = []
     if radius:
         notes.append(
@@ -93,50 +91,50 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
-    fidelity, sparsity, _, count = _by_intent(search, "cautious" if empty else request.intent)
-    values: dict[str, float | int | str] = {
-        "background": search.background,
-        "fidelity": fidelity,
-        "sparsity": sparsity,
-        "deconvolution_iterations": count,
-        "continuity": 0.0,
-    }
-    notes += [] if empty else _edges(search, request)
+    rehearsal = None if empty or variance is None else _rehearse(search, request, variance, engine)
+    first = search.best() if rehearsal else _by_intent(search, "cautious" if empty else request.intent)
+    chosen = _rehearsed_by_intent(rehearsal, request.intent) if rehearsal else first
+    notes += [] if empty else _edges(chosen, request)
     points = search.points()
+    values = _values(search.background, first)
     if request.axis and len(request.planes) >= 3:
-        values |= _continuity(request, engine, behind, radius, values, points)
+        values |= continuity(request, engine, behind, radius, values, points)
     if request.frames is not None:
-        values |= _continuity_t(request, engine, behind, radius, values, points)
+        values |= continuity_t(request, engine, behind, radius, values, points)
         if values["continuity_t"] == 0:
             notes.append("time points are solved one by one: tying them along t predicts no better beyond doubt")
+    more = float(values["fidelity"]) / first[0]  # what ties allow
+    values |= {"fidelity": chosen[0] * more, "sparsity": chosen[1] * more, "deconvolution_iterations": chosen[3]}
     values |= dict(request.fixed)
-    return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes))
+    rehearsed = tuple(rehearsal.points(search.background)) if rehearsal else ()
+    return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes), rehearsed)
+
+
+def _noise(request: Request) -> tuple[int, tuple[float, float, float] | None]:
+    """How far the noise is correlated; where it is not, its variance against the level: slope, intercept, least."""
+    middle, radius, variance = request.planes[len(request.planes) // 2], request.radius_px, request.variance
+    if radius is None or variance is None:
+        noise = estimate_noise(middle, fwhm_px=width_px(request))
+        radius = noise.correlation_radius_px if radius is None else radius
+        variance = variance or (noise.variance_slope, noise.variance_intercept, noise.variance_floor)
+    if not np.array_equal(middle, np.rint(middle)):
+        radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
+    return radius, None if radius else variance
+
+
+def _values(background: str, key: Key) -> Values:
+    return {
+        "background": background,
+        "fidelity": key[0],
+        "sparsity": key[1],
+        "deconvolution_iterations": key[3],
+        "continuity": 0.0,
+    }
 
 
 def _filled(bench: Bench) -> int:
     """Count the pixels that structures fill, those above a tenth of the maximum."""
     return int(np.count_nonzero((bench.data - bench.behind)[bench.scored] > BRIGHT * bench.scale))
-
-
-def _bench(
-    request: Request, behind: Behind, mode: str, radius: int, crop: tuple[slice, slice], planes: Floats, scored: slice
-) -> Bench:
-    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
-    backgrounds = np.stack([behind(plane, mode) for plane in planes])
-    weight = np.stack([weights(plane, width)[crop] for plane in planes])
-    scale = float((planes - backgrounds).max())
-    y, x = crop
-    return Bench(
-        planes[:, y, x].copy(),
-        backgrounds[:, y, x].copy(),
-        weight,
-        scored,
-        max(scale, 1e-12),
-        (gaussian_kernel1d(request.fwhm_yx_px[0]), gaussian_kernel1d(request.fwhm_yx_px[1])),
-        request.method,
-        request.sparse_iterations,
-        radius,
-    )
 
 
 def _search(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> Search:
@@ -145,7 +143,7 @@ def _search(request: Request, engine: Engine, behind: Behind, radius: int, crop:
     middle = request.planes[len(request.planes) // 2 :][:1]
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
-    return Search(_bench(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
+    return Search(prepare(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -155,111 +153,77 @@ def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
     return counts if fixed is None else (int(fixed),)
 
 
-def _refine(search: Search, request: Request) -> None:
+def _settings(
+    request: Request, fidelities: list[float], offsets: tuple[float, ...], counts: tuple[int, ...] = COUNTS
+) -> list[Setting]:
+    """Every fidelity with every offset; what is fixed stays."""
+    counts, sparsity = _counts(request, counts), request.fixed.get("sparsity")
+    if "fidelity" in request.fixed:
+        fidelities = [float(request.fixed["fidelity"])]
+    if sparsity is not None:
+        return [Setting(f, float(sparsity), counts) for f in fidelities]
+    return [Setting(f, f * t, counts) for f in fidelities for t in offsets]
+
+
+def _refine(search: Search, request: Request, offsets: tuple[float, ...]) -> None:
     """Search fidelity, then sparsity beside it, then fidelity more finely, then more iterations if they still gain."""
-    counts = _counts(request, COUNTS)
-    fidelity, sparsity = request.fixed.get("fidelity"), request.fixed.get("sparsity")
-
-    def settings(fidelities: list[float], offsets: tuple[float, ...]) -> list[Setting]:
-        if sparsity is not None:
-            return [Setting(f, float(sparsity), counts) for f in fidelities]
-        return [Setting(f, f * t, counts) for f in fidelities for t in offsets]
-
-    fidelities = list(FIDELITIES) if fidelity is None else [float(fidelity)]
-    search.run(settings(fidelities, OFFSETS[:1]))
+    search.run(_settings(request, list(FIDELITIES), offsets[:1]))
     best = search.best()[0]
-    near = [f for f in fidelities if best / 4 < f < best * 4]
-    search.run(settings(near, OFFSETS[1:]))
-    best_f, best_s, _, best_k = search.best()
-    if fidelity is None:
-        offset = best_s / best_f
-        search.run(settings([best_f / math.sqrt(STEEP), best_f * math.sqrt(STEEP)], (offset,)))
-        best_f, best_s, _, best_k = search.best()
-    if len(counts) > 1 and best_k == counts[-1]:
-        search.run([Setting(best_f, best_s, MORE_COUNTS)])
+    search.run(_settings(request, [f for f in FIDELITIES if best / 4 < f < best * 4], offsets[1:]))
+    best, sparsity, _, _ = search.best()
+    if "fidelity" not in request.fixed:
+        finer = [best / math.sqrt(STEEP), best * math.sqrt(STEEP)]
+        search.run(_settings(request, finer, (sparsity / best,)))
+    _more(search, request)
 
 
-def _by_intent(search: Search, intent: str) -> tuple[float, float, float, int]:
+def _more(trials: Search | Rehearsal, request: Request) -> None:
+    """Try more iterations where the most so far were best."""
+    fidelity, sparsity, _, count = trials.best()
+    if "deconvolution_iterations" not in request.fixed and count == COUNTS[-1]:
+        trials.run([Setting(fidelity, sparsity, MORE_COUNTS)])
+
+
+def _rehearse(
+    search: Search, request: Request, variance: tuple[float, float, float], engine: Engine
+) -> Rehearsal | None:
+    """Compare settings around the best one on a frame made from its result, from coarse to fine."""
+    if {"fidelity", "sparsity", "deconvolution_iterations"} <= set(request.fixed):
+        return None
+    fidelity, sparsity, _, count = search.best()
+    first = Setting(fidelity, sparsity, (count,))
+    rehearsal = Rehearsal.of(search.bench, first, variance, request.fwhm_yx_px, engine, request.seed)
+    rehearsal.run(_settings(request, [fidelity / STEEP, fidelity, fidelity * STEEP], REHEARSED_OFFSETS))
+    fidelity, sparsity, _, _ = rehearsal.best()
+    near = min(range(len(REHEARSED_OFFSETS)), key=lambda i: abs(REHEARSED_OFFSETS[i] - sparsity / fidelity))
+    finer = [fidelity / math.sqrt(STEEP), fidelity * math.sqrt(STEEP)]
+    rehearsal.run(_settings(request, finer, REHEARSED_OFFSETS[max(near - 1, 0) : near + 2]))
+    _more(rehearsal, request)
+    return rehearsal
+
+
+def _by_intent(search: Search, intent: str) -> Key:
     """Least score; or the smoothest or sharpest of the settings that are as good beyond doubt."""
-    if intent == "balanced":
-        return search.best()
-    order = sorted(search.equals(), key=lambda key: (key[0], key[3], -key[1]))
+    return search.best() if intent == "balanced" else _end(search.equals(), intent)
+
+
+def _rehearsed_by_intent(rehearsal: Rehearsal, intent: str) -> Key:
+    """Least error; or the smoothest or sharpest of the settings that are nearly as good."""
+    return rehearsal.best() if intent == "balanced" else _end(rehearsal.equals(ALIKE), intent)
+
+
+def _end(keys: list[Key], intent: str) -> Key:
+    order = sorted(keys, key=lambda key: (key[0], key[3], -key[1]))
     return order[0] if intent == "cautious" else order[-1]
 
 
-def _edges(search: Search, request: Request) -> list[str]:
-    """Say when the best setting lies at the end of what was tried: the minimum may lie beyond."""
-    fidelity, _, _, count = search.best()
+def _edges(chosen: Key, request: Request) -> list[str]:
+    """Say when the setting lies at the end of what was tried: the best may lie beyond."""
+    fidelity, _, _, count = chosen
     notes = []
     if "fidelity" not in request.fixed and not FIDELITIES[0] < fidelity < FIDELITIES[-1]:
         side = "smoothest" if fidelity <= FIDELITIES[0] else "least smooth"
-        notes.append(f"the {side} fidelity tried ({fidelity:.4g}) predicted best: the image may ask for more of it")
+        notes.append(f"the {side} fidelity tried ({fidelity:.4g}) was best: the image may ask for more of it")
     if request.method != "none" and "deconvolution_iterations" not in request.fixed and count == MORE_COUNTS[-1]:
-        notes.append(f"the most iterations tried ({count}) predicted best; more would gain little and cost much")
+        notes.append(f"the most iterations tried ({count}) were best; more would gain little and cost much")
     return notes
-
-
-def _continuity(
-    request: Request,
-    engine: Engine,
-    behind: Behind,
-    radius: int,
-    values: dict[str, float | int | str],
-    points: list[Point],
-) -> dict[str, float | int | str]:
-    """Choose continuity, with the fidelity that goes with it, on a small block of neighbouring planes."""
-    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
-    crop = informative(request.planes[len(request.planes) // 2], width, min(SIDE, STACK_SIDE))
-    scored = slice(1, len(request.planes) - 1)
-    bench = _bench(request, behind, str(values["background"]), radius, crop, request.planes, scored)
-    shape = (bench.data.shape[1], bench.data.shape[2])
-    holdouts = [[hold_out(shape, radius, request.seed + 100 + i) for i in range(len(request.planes))]]
-    search = Search(bench, holdouts, engine, str(values["background"]))
-    fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
-    count = (int(values["deconvolution_iterations"]),)
-    fixed = request.fixed.get("continuity")
-    weights_tried = CONTINUITIES if fixed is None else (float(fixed),)
-    steps = (1.0, STEEP) if "fidelity" not in request.fixed else (1.0,)
-    grid = [(fidelity * step, weight) for step in steps for weight in weights_tried]
-    if fixed is None:
-        grid.append((fidelity, 0.0))
-    offset = sparsity / fidelity if "sparsity" not in request.fixed else None
-    search.run([Setting(f, sparsity if offset is None else f * offset, count, w) for f, w in grid])
-    points += search.points()
-    best = search.best()
-    return {"fidelity": best[0], "sparsity": best[1], "continuity": best[2]}
-
-
-def _continuity_t(
-    request: Request,
-    engine: Engine,
-    behind: Behind,
-    radius: int,
-    values: dict[str, float | int | str],
-    points: list[Point],
-) -> dict[str, float | int | str]:
-    """Choose continuity along t beside that along z, with the fidelity that goes with both, on a few small stacks."""
-    assert request.frames is not None
-    times, depth = request.frames.shape[:2]
-    planes = request.frames.reshape(-1, *request.frames.shape[2:])
-    width = float(np.sqrt(request.fwhm_yx_px[0] * request.fwhm_yx_px[1]))
-    mode = str(values["background"])
-    crop = informative(request.frames[times // 2, depth // 2], width, MOVIE_SIDE)
-    scored = slice(depth + depth // 2, (times - 1) * depth, depth)  # the middle plane of every stack between two others
-    bench = replace(_bench(request, behind, mode, radius, crop, planes, scored), times=times)
-    shape = (bench.data.shape[1], bench.data.shape[2])
-    holdouts = [[hold_out(shape, radius, request.seed + 200 + i) for i in range(len(planes))]]
-    fidelity, sparsity = float(values["fidelity"]), float(values["sparsity"])
-    count, deep = (int(values["deconvolution_iterations"]),), float(values["continuity"])
-    found: dict[float, Search] = {}
-    for weight in (0.0, *CONTINUITIES):
-        steps = (1.0, STEEP) if "fidelity" not in request.fixed else (1.0,)
-        levels = [sparsity if "sparsity" in request.fixed else sparsity * step for step in steps]
-        found[weight] = Search(replace(bench, continuity_t=weight), holdouts, engine, mode)
-        found[weight].run([Setting(fidelity * f, s, count, deep) for f, s in zip(steps, levels, strict=True)])
-        points += [replace(point, continuity_t=weight) for point in found[weight].points()]
-    late = min(found, key=lambda weight: found[weight].score(found[weight].best()))
-    best, alone = found[late].best(), found[0.0].best()
-    if as_good(found[0.0].found[alone], found[late].found[best]):  # what moves must not be tied on a doubtful gain
-        return {"continuity_t": 0.0}
-    return {"fidelity": best[0], "sparsity": best[1], "continuity_t": late}

@@ -93,6 +93,22 @@ class Bench:
             Trial(np.concatenate([p.errors for p in parts]), np.stack([p.values for p in parts])) for parts in found
         ]
 
+    def predicted(self, setting: Setting, net: Floats, engine: Engine) -> Iterator[tuple[Floats, Floats]]:
+        """Yield, for each iteration count, the result of one whole plane and what it predicts for the blurred image.
+
+        Parameters
+        ----------
+        setting : Setting
+            What to try.
+        net : array, shape (1, Y, X)
+            Plane less its background, in the solvers' unit; nothing of it is hidden.
+        engine : Engine
+            What computes.
+        """
+        estimate = self._sparse(net, None, setting, engine)
+        term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], (net.shape[1], net.shape[2])))
+        yield from self._results(estimate[0], setting.iterations, term)
+
     def prepared(
         self, setting: Setting, holdouts: list[Holdout], engine: Engine
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -107,7 +123,7 @@ class Bench:
         net -= np.median(net)
         return float(net.max() / max(1.4826 * float(np.median(np.abs(net))), 1e-12 * self.scale))
 
-    def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_], setting: Setting, engine: Engine) -> Floats:
+    def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_] | None, setting: Setting, engine: Engine) -> Floats:
         """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""
         if self.sparse_iterations == 0:
             return np.maximum(net, 0)
@@ -116,9 +132,10 @@ class Bench:
         run = engine.published(net.reshape(shape), terms)
         left = self.sparse_iterations - 1
         while left > 0:
-            run.advance(min(RENEW, left))
-            left -= RENEW
-            run.forget(hidden.reshape(shape))
+            run.advance(left if hidden is None else min(RENEW, left))
+            left -= left if hidden is None else RENEW
+            if hidden is not None:
+                run.forget(hidden.reshape(shape))
         return run.estimate().reshape(net.shape)
 
     def _results(self, plane: Floats, counts: tuple[int, ...], term: DataTerm) -> Iterator[tuple[Floats, Floats]]:

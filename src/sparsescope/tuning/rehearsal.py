@@ -1,0 +1,170 @@
+"""Try settings on a frame made from a first result, whose truth is therefore known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from ..engines import Engine
+from .choice import Point
+from .search import Key
+from .trial import Bench, Setting
+
+Floats = npt.NDArray[np.float32]
+
+SEEN = 0.5
+"""Detail at which results are compared with the truth, in PSF widths; finer most uses do not ask."""
+NEAR = 0.05
+"""Part of the least error by which a setting's may exceed it for the two to count as equal."""
+TAPER = 2.0
+"""Borders that fade out before the comparison, in PSF widths."""
+
+
+class Target:
+    """A truth to compare with at a detail of `SEEN`, whatever the scale and the level of a result.
+
+    Parameters
+    ----------
+    truth : array, shape (Y, X)
+        Any unit.
+    fwhm_yx_px : tuple of float
+        Width of the PSF.
+
+    Examples
+    --------
+    >>> truth = np.random.default_rng(0).random((48, 48), np.float32)
+    >>> target = Target(truth, (3.0, 3.0))
+    >>> round(target.error(7 * truth + 3), 6), target.error(truth[::-1]) > 0.5
+    (0.0, True)
+    """
+
+    def __init__(self, truth: Floats, fwhm_yx_px: tuple[float, float]) -> None:
+        sides = [_fading(n, TAPER * width) for n, width in zip(truth.shape, fwhm_yx_px, strict=True)]
+        self.window = np.asarray(sides[0][:, None] * sides[1], np.float32)
+        rows, columns = np.fft.fftfreq(truth.shape[0])[:, None], np.fft.rfftfreq(truth.shape[1])
+        square = (rows * fwhm_yx_px[0]) ** 2 + (columns * fwhm_yx_px[1]) ** 2
+        decay = -2 * (np.pi / 2.35482) ** 2 * square  # exponent of a Gaussian of one PSF width
+        twice = np.where((columns > 0) & (columns < 0.5), 2.0, 1.0)  # a real image's spectrum is given by half
+        self.seen = np.asarray(np.exp(decay * SEEN**2), np.float32)
+        self.twice = np.asarray(np.broadcast_to(twice, square.shape), np.float32)
+        self.wave = self._wave(truth)
+        self.power = self._product(self.wave, self.wave)
+
+    def _wave(self, image: Floats) -> npt.NDArray[np.complex64]:
+        wave = fft.rfft2((image - image.mean()) * self.window)
+        return np.asarray(wave * self.seen, np.complex64)
+
+    def _product(self, first: npt.NDArray[np.complex64], second: npt.NDArray[np.complex64]) -> float:
+        return float(np.einsum("ij,ij,ij->", self.twice, first, second.conj()).real)
+
+    def error(self, result: Floats) -> float:
+        """Part of the truth's variance that the result does not explain."""
+        wave = self._wave(result)
+        along, own = self._product(wave, self.wave), self._product(wave, wave)
+        explained = max(along, 0.0) ** 2 / max(own, 1e-30)
+        return 1 - explained / max(self.power, 1e-30)
+
+
+def _fading(length: int, reach: float) -> npt.NDArray[np.float64]:
+    """Return ones that fall to zero over `reach` samples at both ends, as a cosine."""
+    away = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.minimum(away / max(reach, 1.0), 1)))
+
+
+@dataclass
+class Rehearsal:
+    """The method on a made-up frame like the one that was taken.
+
+    What a first setting makes of the plane is taken for the truth, blurred, given the plane's background and noise of
+    the measured variance. Then every setting can be compared with a truth, which held-out pixels of the plane cannot
+    do: they tell nothing of what the PSF does not pass, and count what the first stage smears against it although the
+    second one brings it back. It is the parametric bootstrap (Efron & Tibshirani 1993, chapter 6), used to choose.
+
+    Attributes
+    ----------
+    bench : Bench
+        One plane.
+    engine : Engine
+        What computes.
+    net : array, shape (1, Y, X), float32
+        The made-up frame less its background, in the solvers' unit.
+    target : Target
+        Its truth.
+    found : dict
+        Error of each setting.
+    """
+
+    bench: Bench
+    engine: Engine
+    net: Floats
+    target: Target
+    found: dict[Key, float] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(
+        cls,
+        bench: Bench,
+        first: Setting,
+        variance: tuple[float, float, float],
+        fwhm_yx_px: tuple[float, float],
+        engine: Engine,
+        seed: int,
+    ) -> Rehearsal:
+        """Make the frame.
+
+        Parameters
+        ----------
+        bench : Bench
+            One plane.
+        first : Setting
+            What makes the truth, with one iteration count.
+        variance : tuple of float
+            Slope and intercept of the noise's variance in the level (counts, counts²), and its least value.
+        fwhm_yx_px : tuple of float
+            Width of the PSF.
+        engine : Engine
+            What computes.
+        seed : int
+            Of the noise.
+        """
+        net = (bench.data - bench.behind) / np.float32(bench.scale)
+        result, image = next(iter(bench.predicted(first, net, engine)))
+        square = float(np.square(image).sum(dtype=np.float64))
+        image = image * np.float32(max(float((image * net[0]).sum(dtype=np.float64)), 0.0) / max(square, 1e-30))
+        slope, intercept, least = variance
+        spread = np.sqrt(np.maximum(slope * (image * bench.scale + bench.behind[0]) + intercept, least)) / bench.scale
+        noise = np.random.default_rng(seed + 400).standard_normal(image.shape, np.float32)
+        made = np.asarray(image + noise * spread, np.float32)[None]
+        return cls(bench, engine, made, Target(result, fwhm_yx_px))
+
+    def run(self, settings: list[Setting]) -> None:
+        """Try settings, several at once."""
+        self.engine.each(self._one, list(dict.fromkeys(settings)))
+
+    def _one(self, engine: Engine, setting: Setting) -> None:
+        results = self.bench.predicted(setting, self.net, engine)
+        errors = [self.target.error(result) for result, _ in results]
+        with self.lock:
+            for count, error in zip(setting.iterations, errors, strict=True):
+                self.found[setting.fidelity, setting.sparsity, setting.continuity, count] = error
+
+    def best(self) -> Key:
+        """Return the setting of most iterations among those that are as near the truth as any, to `NEAR` of the error.
+
+        The made-up truth is smoother than the sample, so the least error itself asks for too few.
+        """
+        return min(self.equals(NEAR), key=lambda key: (-key[3], self.found[key], key))
+
+    def equals(self, part: float) -> list[Key]:
+        """Return the settings whose error exceeds the least by at most that part of it."""
+        limit = (1 + part) * min(self.found.values())
+        return [key for key, error in self.found.items() if error <= limit]
+
+    def points(self, background: str) -> list[Point]:
+        """Every trial, for the record."""
+        return [Point(background, *key, error) for key, error in sorted(self.found.items())]

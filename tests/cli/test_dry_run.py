@@ -91,3 +91,39 @@ def test_a_result_kept_in_a_file_is_written_the_same(cli: Cli, tmp_path: Path, m
         np.testing.assert_array_equal(
             np.asarray(ss.read(short / name).data), np.asarray(ss.read(usual / name).data), err_msg=name
         )
+
+
+def test_a_stack_that_does_not_fit_is_cut_into_tiles_and_that_is_said(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sparsescope.pipeline import tiles
+    from sparsescope.pipeline.room import Room
+
+    monkeypatch.setattr(tiles, "LEAST_TILE", 9)
+    monkeypatch.setattr(tiles, "SLAB_ARRAYS", 0)
+    stack, kernel = tmp_path / "stack.ome.tif", tmp_path / "psf.tif"
+    image = ss.as_image(spots(9, 61, 67), "ZYX", pixel_size_um=0.1, z_step_um=0.2)
+    ss.write(stack, image, dtype="uint16")
+    psf = np.zeros((5, 9, 9))
+    psf[1:4, 3:6, 3:6], psf[2, 4, 4] = 0.5, 2
+    ss.write(kernel, ss.as_image(psf, "ZYX", pixel_size_um=0.1, z_step_um=0.2))
+    flags = ["--psf", kernel, *(f for f in FAST[:-4] if f not in {"smooth-8", "--background"})]
+    usual, short = tmp_path / "usual", tmp_path / "short"
+    assert cli("run", stack, *flags, "--out", usual).code == 0
+    assert cli("run", stack, *flags, "--dry-run", "--json").document["results"][0]["memory"]["tile"] is None
+    monkeypatch.setattr(
+        Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(900_000, folder or tmp_path))
+    )
+    said = cli("run", stack, *flags, "--out", short, "--dry-run")
+    assert said.code == 0
+    [line] = [line for line in said.out.splitlines() if "deconvolved in tiles" in line]
+    assert "pixels" in line
+    assert "% to the work" in said.out
+    assert "in temporary files" in said.out
+    [rows, columns] = cli("run", stack, *flags, "--dry-run", "--json").document["results"][0]["memory"]["tile"]
+    assert rows * columns < 61 * 67
+    said = cli("run", stack, *flags, "--out", short)
+    assert said.code == 0
+    assert "in a file" in said.out
+    a, b = (np.asarray(ss.read(folder / "stack_sparse.ome.tif").data) for folder in (usual, short))
+    assert np.abs(a - b).max() <= 1e-3 * a.max()

@@ -14,6 +14,7 @@ from sparsescope import io
 from sparsescope.errors import ClusterError, InputError, SparsescopeError
 from sparsescope.pipeline import Plan, Progress, Result, deconvolve, plan
 from sparsescope.pipeline.pieces import pieces
+from sparsescope.pipeline.room import Room
 from sparsescope.scale import cluster_crew
 from sparsescope.scale.cluster import Cluster
 from sparsescope.scale.cluster_run import deconvolve_on, share
@@ -75,6 +76,20 @@ def test_the_result_is_that_of_one_process_bit_for_bit(
     assert np.asarray(written.data).any()
     assert (there.measures, there.notes, there.outcome) == (here.measures, here.notes, here.outcome)
     assert (here.background is None) == (there.background is None)
+
+
+def test_stacks_too_large_for_a_worker_are_worked_on_in_tiles_as_in_one_process(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = stored(tmp_path, (2, 16, 160, 162), "TZYX")
+    planned = plan(image, ss.Recipe(**FAST, continuity=0), psf=ball())
+    monkeypatch.setattr("sparsescope.scale.cluster_run.WORKER_BYTES", int(0.75 * 2e9) - 12_000_000)
+    parts = share(cluster, image, planned, None, None, tmp_path)[2]
+    assert parts.tile is not None
+    on(cluster, image, planned, tmp_path / "out.ome.zarr")
+    monkeypatch.setattr(Room, "of", lambda *_: Room(12_000_000, tmp_path))
+    here = deconvolve(image, planned=planned, threads=1)
+    assert np.array_equal(np.asarray(here.image.data), np.asarray(io.read(tmp_path / "out.ome.zarr").data))
 
 
 def test_what_was_done_before_all_was_lost_is_not_done_again(
@@ -145,7 +160,6 @@ def test_what_is_worked_on_is_planned_for_the_memory_of_a_worker(cluster: Cluste
 
 def test_arrays_in_memory_are_not_sent_to_workers(cluster: Cluster, tmp_path: Path) -> None:
     from sparsescope.pipeline.keeping import Nowhere
-    from sparsescope.pipeline.room import Room
 
     image = stored(tmp_path, (3, 40, 44), "TYX")
     planned = plan(image, ss.Recipe(**FAST, continuity=0), resolution_um=0.25)

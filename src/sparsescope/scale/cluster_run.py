@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +83,8 @@ def deconvolve_on(
     ------
     InputError
         If what is worked on at once does not fit into a worker.
+    OutputError
+        If the disk has no room for what is kept in files.
     ClusterError
         If workers are lost, or do not see the files.
 
@@ -117,6 +120,7 @@ def share(
             f"{say_bytes(max(0, room.allowed))}: {parts.need.remedy}, or give each worker about "
             f"{say_bytes((need + WORKER_BYTES) / PART_OF_LIMIT)} (--max-memory)"
         )
+    room.settle(replace(parts.need.without_arrays(), files=parts.need.files * len(workers)))
     return threads, room, parts
 
 

@@ -103,12 +103,21 @@ def test_json_quiet_and_a_result_in_whole_numbers(run: Run, cluster: Cluster, mo
         (["--cluster", "local:2", "--format", "imagej"], "add --format ome-zarr"),
         (["--cluster", "here", "--format", "ome-zarr"], "allowed are local:N"),
         (["--cluster", "local:2", "--format", "ome-zarr", "--jobs", "2"], "leave --jobs out"),
+        (["--cluster", "local:2", "--format", "ome-zarr", "--follow"], "leave --cluster out"),
     ],
 )
 def test_what_does_not_go_together_is_told(run: Run, movie: Path, flags: list[str], said: str) -> None:
     code, _, err = run(movie, *FAST, *flags)
     assert code == 2
     assert said in " ".join(err.split())
+
+
+def test_a_dry_run_opens_none(run: Run, movie: Path) -> None:
+    code, out, err = run(movie, *FAST, "--cluster", "tcp://127.0.0.1:1", "--format", "ome-zarr", "--dry-run")
+    assert code == 0
+    assert "would write" in out
+    assert "no cluster is opened in a dry run" in err
+    assert [path.name for path in movie.parent.iterdir()] == [movie.name]
 
 
 def test_one_bad_file_ends_no_other(run: Run, cluster: Cluster, movie: Path, tmp_path: Path) -> None:

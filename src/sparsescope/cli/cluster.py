@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from .jobs import Job
 
 
-def check(computing: Computing, format: str) -> None:
+def check(computing: Computing, format: str, *, follow: bool) -> None:
     """Raise UsageError where the flags do not go with a cluster."""
     if computing.cluster is None:
         return
+    if follow:
+        raise UsageError("--follow works in this process, frame by frame: leave --cluster out")
     from ..scale.cluster_address import local_workers
 
     try:
@@ -37,9 +39,11 @@ def check(computing: Computing, format: str) -> None:
 
 
 @contextmanager
-def hired(computing: Computing, *, wanted: bool, quiet: bool) -> Iterator[Any]:
+def hired(computing: Computing, *, wanted: bool, dry_run: bool, quiet: bool) -> Iterator[Any]:
     """Yield an open cluster; None where none is asked for, or there is nothing to do."""
-    if computing.cluster is None or not wanted:
+    if computing.cluster is None or not wanted or dry_run:
+        if computing.cluster is not None and dry_run:
+            say.aside("no cluster is opened in a dry run: memory and time are those of one process on this machine")
         yield None
         return
     from ..scale.cluster_run import open_for

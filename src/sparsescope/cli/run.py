@@ -75,9 +75,9 @@ def run(
         Path(), Path(), settings, origins, reading, writing, blurring=blurring, threads=computing.threads,
         max_memory_bytes=computing.max_memory_bytes, quiet=quiet, silent=json,
     )  # fmt: skip
+    cluster.check(computing, writing.format, follow=live.follow)
     if live.follow:
         return FAILED if run_live(job_of(files, base, computing, dry_run=dry_run), live) else OK
-    cluster.check(computing, writing.format)
     found = collect(files, stack=stack)
     places = targets(found.files, writing.out, writing.format)
     if writing.out is not None and not dry_run:
@@ -93,7 +93,7 @@ def run(
     todo = {
         path: replace(base, source=path, target=place, **given) for path, place in places.items() if path not in skipped
     }
-    with cluster.hired(computing, wanted=bool(todo) and not dry_run, quiet=quiet) as workers:
+    with cluster.hired(computing, wanted=bool(todo), dry_run=dry_run, quiet=quiet) as workers:
 
         def one(path: Path) -> dict[str, Any]:
             return rehearsed(todo[path]) if dry_run else done(replace(todo[path], cluster=workers))

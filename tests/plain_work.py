@@ -53,3 +53,15 @@ def opened(shared: dict[str, int], item: int) -> tuple[int, int]:
     """Count the calls with the same shared object in one process."""
     shared["calls"] = shared.get("calls", 0) + 1
     return os.getpid(), shared["calls"]
+
+
+def slow_down() -> None:
+    import slow_pieces
+
+    slow_pieces.begin()
+
+
+def speed_up() -> None:
+    import slow_pieces
+
+    slow_pieces.end()

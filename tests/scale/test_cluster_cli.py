@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+import plain_work
 import sparsescope as ss
 from sparsescope.cli import main
 from sparsescope.scale.cluster import Cluster
@@ -146,53 +147,54 @@ def wait_for(what: Callable[[], bool], child: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def test_a_worker_killed_then_the_whole_command_and_it_ends_in_the_same_bytes(
+def begin(arguments: list[object], **environment: str) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own, as a terminal does."""
+    command = [sys.executable, "-m", "sparsescope", "run", *map(str, arguments)]
+    return subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(TESTS), **environment}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def test_a_worker_is_killed_then_ctrl_c_then_the_command_is_killed_and_it_ends_in_the_same_bytes(
     run: Run, cluster: Cluster, movie: Path, tmp_path: Path
 ) -> None:
-    given = [movie, *FAST, "--format", "ome-zarr", "--out"]
-    assert run(*given, tmp_path / "whole", "--cluster", address(cluster))[0] == 0
     out = tmp_path / "out"
     out.mkdir()
+    given: list[object] = [movie, *FAST, "--format", "ome-zarr", "--out"]
     journal = out / ".movie_sparse.ome.zarr.sparsescope" / "journal.jsonl"
 
     def done() -> int:
         return journal.read_bytes().count(b'"piece"') if journal.exists() else 0
 
-    command = [sys.executable, "-m", "sparsescope", "run", *map(str, given), str(out), "--cluster", "local:2"]
-    slow = {**os.environ, "PYTHONPATH": str(TESTS), "DASK_DISTRIBUTED__WORKER__PRELOAD": "slow_pieces"}
-    child = subprocess.Popen(command, env=slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: done() >= 3, child)
+    child = begin([*given, out, "--cluster", "local:2"], DASK_DISTRIBUTED__WORKER__PRELOAD="slow_pieces")
+    wait_for(lambda: done() >= 2, child)
     workers = processes(child)
     assert len(workers) == 2
     workers[0].kill()
     before = done()
-    wait_for(lambda: done() >= before + 6, child)
+    wait_for(lambda: done() >= before + 5, child)
     workers += processes(child)
-    child.kill()
-    assert "distributed" not in "".join(child.communicate())
+    os.killpg(child.pid, signal.SIGINT)  # the workers get it, too
+    said = "".join(child.communicate(timeout=60))
+    assert child.returncode == 130
+    assert "Traceback" not in said
+    assert "distributed" not in said
+    assert "--resume goes on" in said
     assert not psutil.wait_procs(workers, timeout=20)[1], "processes are left"
     assert not (out / "movie_sparse.ome.zarr").exists()
+
+    cluster.on_every_worker(plain_work.slow_down)
+    before = done()
+    child = begin([*given, out, "--resume", "--cluster", address(cluster)])
+    wait_for(lambda: done() >= before + 3, child)
+    child.kill()
+    child.communicate()
+    cluster.on_every_worker(plain_work.speed_up)
+
     code, _, err = run(*given, out, "--resume", "--cluster", address(cluster))
     assert code == 0
     assert "going on" in err
+    assert run(*given, tmp_path / "whole", "--cluster", address(cluster))[0] == 0
     assert content(out / "movie_sparse.ome.zarr") == content(tmp_path / "whole" / "movie_sparse.ome.zarr")
     assert [path.name for path in out.iterdir()] == ["movie_sparse.ome.zarr"]
-
-
-def test_interrupted_it_leaves_no_process_and_says_how_to_go_on(movie: Path, tmp_path: Path) -> None:
-    given = [movie, *FAST, "--format", "ome-zarr", "--out", tmp_path, "--cluster", "local:1"]
-    command = [sys.executable, "-m", "sparsescope", "run", *map(str, given)]
-    slow = {**os.environ, "PYTHONPATH": str(TESTS), "DASK_DISTRIBUTED__WORKER__PRELOAD": "slow_pieces"}
-    child = subprocess.Popen(
-        command, env=slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    journal = tmp_path / ".movie_sparse.ome.zarr.sparsescope" / "journal.jsonl"
-    wait_for(lambda: journal.exists() and b'"piece"' in journal.read_bytes(), child)
-    workers = processes(child)
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert "Traceback" not in out + err
-    assert "distributed" not in out + err
-    assert "--resume goes on" in err
-    assert not psutil.wait_procs(workers, timeout=20)[1], "processes are left"

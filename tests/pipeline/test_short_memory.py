@@ -15,7 +15,9 @@ from problems import settings
 from sparsescope.pipeline import needs, tiles
 from sparsescope.pipeline.blocks import BLOCK_BYTES
 from sparsescope.pipeline.needs import Portion, portion
+from sparsescope.pipeline.piecework import _Piecework
 from sparsescope.pipeline.room import Need, Room
+from sparsescope.pipeline.stack import Stack
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +63,10 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]] = {
     "stack": ((11, 67, 61), STACK, {"background": "flat", "continuity": 0}),
     "stack, tied": ((11, 67, 61), STACK, {"background": "flat", "continuity": 0.3}),
     "stack, background in the model": ((9, 61, 67), STACK, {"sparse_iterations": 0, "continuity": 0}),
+    "stacks tied along t": (
+        (3, 5, 61, 53), {**STACK, "axes": "TZYX", "psf": psf((5, 9, 9))},
+        {"background": "flat", "continuity": 0.3, "continuity_t": 0.3},
+    ),
     "two stacks, two channels": (
         (2, 2, 7, 41, 53), {**STACK, "axes": "TCZYX"}, {"background": "flat", "continuity": 0},
     ),
@@ -96,6 +102,26 @@ def test_what_does_not_fit_is_cut_and_comes_out_the_same(case: Any, monkeypatch:
     assert [p.done for p in told if p.stage == "deconvolution"] == sorted(
         p.done for p in told if p.stage == "deconvolution"
     )
+
+
+def test_stacks_tied_along_t_wait_for_their_planes_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting, most = [0], [0]
+    gather, solve = Stack.__init__, _Piecework._deconvolved
+
+    def begun(*args: Any) -> None:
+        waiting[0] += 1
+        most[0] = max(most[0], waiting[0])
+        gather(*args)
+
+    def solved(*args: Any) -> Any:
+        waiting[0] -= 1
+        return solve(*args)
+
+    monkeypatch.setattr(Stack, "__init__", begun)
+    monkeypatch.setattr(_Piecework, "_deconvolved", solved)
+    recipe = settings(background="none", continuity=0.3, continuity_t=0.3)
+    ss.deconvolve(spots((4, 3, 21, 23)), recipe, **{**STACK, "axes": "TZYX", "psf": psf((3, 9, 9))})
+    assert (waiting, most) == ([0], [1])
 
 
 def test_pixels_at_the_top_of_the_range_do_not_count_in_tiles_either(monkeypatch: pytest.MonkeyPatch) -> None:

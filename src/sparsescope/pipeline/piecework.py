@@ -130,7 +130,7 @@ class _Piecework:
     def _stacks(self) -> None:
         """Solve blocks of planes, and deconvolve each stack in three dimensions as soon as all its planes are there."""
         waiting: dict[int | None, Stack] = {}
-        depth = self.context.image.sizes["Z"]
+        depth, tied = self.context.image.sizes["Z"], bool(self.channel.tied.axes)
 
         def stage(engine: Engine, block: Block) -> None:
             staged = self._first(block, engine)
@@ -143,20 +143,25 @@ class _Piecework:
                     stack, behind = waiting[index.get("T")], staged.behind
                     behind = None if behind is None else behind / self.scale
                     stack.put(index["Z"], plane / self.scale, behind, staged.masks[i])
-                if not self.channel.tied.axes:
+                if not tied:
                     self._advance(0.5)
+                elif stack.missing == 0:
+                    self._stack(index.get("T"), waiting.pop(index.get("T")), depth)
 
-        if self.channel.tied.axes or not self.context.parts.together:
+        if tied or not self.context.parts.together:
             for block in self.piece.blocks:
                 stage(self.engine, block)
         else:
             self.engine.each(stage, self.piece.blocks)
         for at in list(waiting):
-            stack = waiting.pop(at)
-            before = self.planes
-            found = self._deconvolved(stack.sparse, stack.behind, stack.mask, depth / 2)
-            self._keep({} if at is None else {"T": at}, found)
-            self._at(before + depth / 2)
+            self._stack(at, waiting.pop(at), depth)
+
+    def _stack(self, at: int | None, stack: Stack, depth: int) -> None:
+        """Deconvolve a stack whose planes are all there."""
+        before = self.planes
+        found = self._deconvolved(stack.sparse, stack.behind, stack.mask, depth / 2)
+        self._keep({} if at is None else {"T": at}, found)
+        self._at(before + depth / 2)
 
     def _first(self, block: Block, engine: Engine) -> Staged:
         """Take the planes of one block through the sparse stage: together where they are tied, else the only one."""

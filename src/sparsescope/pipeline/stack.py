@@ -33,10 +33,10 @@ class Staged:
 
 
 class Stack:
-    """Planes of one stack, gathered until all are there; in files where `make` returns arrays in files."""
+    """Planes of one stack, gathered until none is `missing`; in files where `make` returns arrays in files."""
 
     def __init__(self, depth: int, shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Array]) -> None:
-        self.sparse, self._make = make((depth, *shape)), make
+        self.sparse, self._make, self.missing = make((depth, *shape)), make, depth
         self.behind: Array | None = None
         self.mask: Any = None
 
@@ -49,6 +49,7 @@ class Stack:
         if mask is not None:
             self.mask = self._all() if self.mask is None else self.mask
             self.mask[z] = mask
+        self.missing -= 1
 
     def _all(self) -> Any:
         """Return a mask in which everything counts."""

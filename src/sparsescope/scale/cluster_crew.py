@@ -27,6 +27,9 @@ SOLVED_PIXELS: Final = 8_000_000
 SEEN_PIXELS: Final = 100_000_000
 """Most pixels of a task whose planes are only looked at."""
 
+MANY: Final = 200
+"""Workers from which on tasks grow with their number: a scheduler hands out some hundred tasks in a second."""
+
 ROUNDS: Final = 4
 """Where there are pieces enough, each worker gets so many tasks at least: all end at about the same time."""
 
@@ -59,15 +62,16 @@ class ClusterCrew:
     ) -> None:
         """Do a job on every item, small ones several in a task."""
         whole: Any = job
-        sizes, solving = whole.context.image.sizes, isinstance(job, Solve)
-        most = (SOLVED_PIXELS if solving else SEEN_PIXELS) // (sizes["Y"] * sizes["X"]) if together else 1
+        sizes, workers = whole.context.image.sizes, max(1, len(self.cluster.workers()))
+        pixels = (SOLVED_PIXELS if isinstance(job, Solve) else SEEN_PIXELS) * max(1, workers // MANY)
+        most = pixels // (sizes["Y"] * sizes["X"]) if together else 1
 
         def done(batch: Sequence[Item], values: Sequence[Found]) -> None:
             for item, value in zip(batch, values, strict=True):
                 found(item, value)
 
         self.cluster.each(
-            work, batches(items, max(1, most), max(1, len(self.cluster.workers()))), done,
+            work, batches(items, max(1, most), workers), done,
             shared=Sent.of(job, self.threads, together=together), name=type(job).__name__.lower(),
         )  # fmt: skip
 

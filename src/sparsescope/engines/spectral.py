@@ -104,30 +104,47 @@ class Spectral:
         def read(part: slice, slab: Float32Array) -> None:
             slab[:] = x[part]
 
-        with self._spectra.lent() as spectra:
-            self._analyse(spectra, read)
-            self._each(self._chunks, lambda chunk: self._ahead(spectra, chunk))
+        def take(part: slice, expected: Float32Array) -> None:
+            out[part] = expected
 
-            def synthesise(part: slice) -> None:
-                out[part] = self._values(spectra[self._shifted(part)], self.field[1:])
-
-            self._each(self._slabs(self.data_shape), synthesise)
+        self.ahead(read, take)
         return out
 
     def adjoint(self, residual: Float32Array) -> Float32Array:
         """Return Hᵀ r."""
         out = np.empty(self.object_shape, np.float32)
+
+        def read(part: slice, slab: Float32Array) -> None:
+            slab[:] = residual[part]
+
+        def take(part: slice, back: Float32Array) -> None:
+            out[part] = back
+
+        self.home(read, take)
+        return out
+
+    def ahead(self, read: Read, take: Write) -> None:
+        """Apply H slab by slab: `read` gives the object's, `take` gets the data's."""
+        with self._spectra.lent() as spectra:
+            self._analyse(spectra, read)
+            self._each(self._chunks, lambda chunk: self._ahead(spectra, chunk))
+
+            def synthesise(part: slice) -> None:
+                take(part, self._values(spectra[self._shifted(part)], self.field[1:]))
+
+            self._each(self._slabs(self.data_shape), synthesise)
+
+    def home(self, read: Read, take: Write) -> None:
+        """Apply Hᵀ slab by slab: `read` gives the data's, `take` gets the object's."""
         with self._spectra.lent() as spectra:
 
             def analyse(part: slice) -> None:
-                spectra[self._shifted(part)] = self._spectrum(residual[part], self.field[1:])
-
-            def write(part: slice, back: Float32Array) -> None:
-                out[part] = back
+                slab = np.empty((part.stop - part.start, *self.data_shape[1:]), np.float32)
+                read(part, slab)
+                spectra[self._shifted(part)] = self._spectrum(slab, self.field[1:])
 
             self._each(self._slabs(self.data_shape), analyse)
-            self._return(spectra, write)
-        return out
+            self._return(spectra, take)
 
     def sandwich(self, read: Read, turn: Turn, write: Write) -> None:
         """Pass ``Hᵀ turn(H read)`` on to `write`."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from . import Float32Array, Imaging
+from . import Float32Array, Imaging, Read, Write
 from .parts import Place, Stored, slabs
 
 Fill = Callable[[Place, Float32Array], None]
@@ -21,6 +21,17 @@ Take = Callable[[Place, Float32Array], None]
 
 Run = Callable[[Sequence[Callable[[], Any]]], None]
 """Runs independent jobs, several at once where there are threads."""
+
+
+@runtime_checkable
+class SlabBySlab(Protocol):
+    """An operator that takes and gives slabs along the first axis, and needs nothing whole in memory."""
+
+    def ahead(self, read: Read, take: Write, /) -> None:
+        """Apply H."""
+
+    def home(self, read: Read, take: Write, /) -> None:
+        """Apply Hᵀ."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +119,21 @@ class Windowed:
 
     def ahead(self, fill: Fill, take: Take) -> None:
         """Apply H: `fill` gives the object, `take` gets what it explains, each data pixel once."""
-        x = np.empty(self.operator.object_shape, np.float32)
         for window in self.windows:
+            if isinstance(self.operator, SlabBySlab):
+                self.operator.ahead(_filling(window.object, fill), _taking(window.data, window.kept_data, take))
+                continue
+            x = np.empty(self.operator.object_shape, np.float32)
             self._filled(x, window.object, fill)
             self._taken(self.operator.forward(x), window.data, window.kept_data, take)
 
     def home(self, fill: Fill, take: Take) -> None:
         """Apply Hᵀ: `fill` gives data, `take` gets what comes back, each object pixel once."""
-        residual = np.empty(self.operator.data_shape, np.float32)
         for window in self.windows:
+            if isinstance(self.operator, SlabBySlab):
+                self.operator.home(_filling(window.data, fill), _taking(window.object, window.kept_object, take))
+                continue
+            residual = np.empty(self.operator.data_shape, np.float32)
             self._filled(residual, window.data, fill)
             self._taken(self.operator.adjoint(residual), window.object, window.kept_object, take)
 
@@ -176,6 +193,28 @@ def _along(
 def _window(deep: tuple[Place, Place], y: tuple[slice, ...], x: tuple[slice, ...]) -> Window:
     data, seen, kept_data, kept_seen = ((*deep[i % 2], y[i], x[i]) for i in range(4))
     return Window(data, seen, kept_data, kept_seen)
+
+
+def _filling(place: Place, fill: Fill) -> Read:
+    """Return what reads a slab of a window."""
+
+    def read(part: slice, out: Float32Array) -> None:
+        fill((slice(place[0].start + part.start, place[0].start + part.stop), *place[1:]), out)
+
+    return read
+
+
+def _taking(place: Place, kept: Place, take: Take) -> Write:
+    """Return what takes a slab of a window, as far as it is kept."""
+
+    def write(part: slice, values: Float32Array) -> None:
+        first, last = place[0].start + part.start, place[0].start + part.stop
+        inside = (slice(max(first, kept[0].start), min(last, kept[0].stop)), *kept[1:])
+        if inside[0].start < inside[0].stop:
+            slab = (slice(first, last), *place[1:])
+            take(inside, np.ascontiguousarray(values[_within(inside, slab)]))
+
+    return write
 
 
 def _within(part: Place, whole: Place) -> Place:

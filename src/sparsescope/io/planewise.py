@@ -49,6 +49,10 @@ class Planewise(ABC):
     def __getitem__(self, key: Key) -> Pixels:
         lead, within, squeezed = self._parts(key)
         rows, kept = self._rows(within)
+        if all(len(part) == 1 for part in lead):  # of one plane, what is read need not be copied
+            plane = self._read(tuple(part[0] for part in lead), rows)[kept]
+            alone: Pixels = plane.reshape((1,) * len(lead) + plane.shape)[squeezed]
+            return alone
         sample = np.empty(self.shape[-2:], bool)[rows, :][kept]
         out = np.empty((*map(len, lead), *sample.shape), self.dtype)
         for at, index in _numbered(lead):

@@ -19,6 +19,7 @@ from sparsescope.scale import cluster_crew
 from sparsescope.scale.cluster import Cluster
 from sparsescope.scale.cluster_run import deconvolve_on, share
 from sparsescope.scale.journal import Journal
+from sparsescope.scale.work_array import WorkArray
 
 FAST = {"sparse_iterations": 8, "deconvolution_iterations": 3, "fidelity": 100.0, "sparsity": 3.0}
 
@@ -141,6 +142,17 @@ def test_an_input_that_vanishes_is_told(cluster: Cluster, tmp_path: Path) -> Non
     with pytest.raises(SparsescopeError, match=r"cannot read input\.ome\.zarr: No such file"):
         on(cluster, image, planned, tmp_path / "out.ome.zarr", vanish)
     assert not (tmp_path / "out.ome.zarr").exists()
+
+
+def test_a_worker_that_goes_on_after_its_run_brings_no_folder_back(tmp_path: Path) -> None:
+    array = WorkArray(tmp_path / "result", (2, 4, 5))
+    standing = cluster_crew.Standing(array)
+    standing[0] = np.ones((4, 5), np.float32)
+    assert standing[0, 1, 1] == 1
+    (tmp_path / "result").rename(tmp_path / "named")
+    with pytest.raises(ClusterError, match="has ended"):
+        standing[1] = np.ones((4, 5), np.float32)
+    assert [path.name for path in tmp_path.iterdir()] == ["named"]
 
 
 def test_a_folder_that_workers_do_not_see_is_told(tmp_path: Path) -> None:

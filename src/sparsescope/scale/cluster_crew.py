@@ -119,7 +119,28 @@ class Sent:
         """The job with its context, and the engine: made once in each worker's process."""
         for path in self.files:
             see(path)
-        return replace(self.job, context=Context(*pickle.loads(self.values))), pick("auto", self.threads)
+        image, plan, parts, room, out, background = pickle.loads(self.values)
+        arrays: list[Any] = [None if array is None else Standing(array) for array in (out, background)]
+        context = Context(image, plan, parts, room, *arrays)
+        return replace(self.job, context=context), pick("auto", self.threads)
+
+
+class Standing:
+    """An array of a run, written into only while the run's folder stands.
+
+    A worker may go on with a piece when its run was given up or ended by others: it must not bring a folder back.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.shape = array, array.shape
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.array[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not self.array.folder.exists():
+            raise ClusterError(f"the run that writes {self.array.folder} has ended: nothing more is written")
+        self.array[key] = value
 
 
 def see(path: Path, wait_s: float = APPEARING_S) -> None:

@@ -128,11 +128,37 @@ def test_it_grows_and_no_reader_sees_a_frame_before_it_is_there(version: str, tm
         assert [shown(tmp_path / "part", level, version) for level in (0, 1)] == [frame, frame]
         stream.show()
         assert [shown(tmp_path / "part", level, version) for level in (0, 1)] == [frame + 1, frame + 1]
-        np.testing.assert_array_equal(io.read(tmp_path / "part").data, DATA[: frame + 1])
+        image = io.read(tmp_path / "part")
+        np.testing.assert_array_equal(image.data, DATA[: frame + 1])
+        assert image.meta["notes"][-1].startswith("this result is still being written")
     with pytest.raises(ValueError, match="fewer than the 4"):
         stream.grow(2)
     stream.finish(IMAGE, "a.ome.zarr")
     assert tree(tmp_path / "part") == written(tmp_path / "a.ome.zarr", version)
+
+
+def test_a_file_that_a_viewer_keeps_busy_is_written_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = ZarrStream.make(tmp_path / "part", (1, 600, 20), "TYX")
+    stream.grow(2)
+    replace, refused = Path.replace, list[Path]()
+
+    def busy(self: Path, to: Path) -> Path:
+        if len(refused) < 3:
+            refused.append(to)
+            raise PermissionError(errno.EACCES, "used by another process")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", busy)
+    stream.show()
+    assert [shown(tmp_path / "part", level, "0.5") for level in range(3)] == [2, 2, 2]
+    assert not list((tmp_path / "part").rglob("*.partial"))
+    stream.grow(3)
+    monkeypatch.setattr(Path, "replace", lambda *_: busy(*_) if refused.clear() is None else None)
+    monkeypatch.setattr("sparsescope.io.zarr_stream.BUSY_S", 0.05)
+    with pytest.raises(OutputError, match="no permission"):
+        stream.show()
 
 
 def test_coarse_levels_get_their_length_before_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import time
@@ -33,6 +34,7 @@ FAST: dict[str, Any] = {
     "sparse_iterations": 12, "fidelity": 100, "sparsity": 4, "continuity": 0, "deconvolution_iterations": 3,
     "background": "none", "continuity_t": 0,
 }  # fmt: skip
+FOLLOWING = "this result is still being written, or what wrote it was killed: the frames that are there are complete"
 RANDOM = np.random.default_rng(5)
 SIZES = {"pixel_size_um": 0.1, "z_step_um": 0.2}
 
@@ -176,7 +178,7 @@ def test_a_viewer_sees_complete_frames_only_and_that_more_will_come(tmp_path: Pa
         assert target.is_dir(), "the name is there with the first frame"
         image = io.read(target)
         assert image.sizes["T"] == step.done
-        assert image.meta["notes"] == (), "no chunk is missing"
+        assert image.meta["notes"] == (FOLLOWING,), "no chunk is missing"
         seen.append((step.done, np.asarray(image.data[-1]), attributes(target).get("following")))
 
     with recorded(tmp_path / "a.tif", data):
@@ -278,6 +280,27 @@ def test_a_frame_that_can_be_read_a_moment_later_is_waited_for(tmp_path: Path) -
 
     found = run(tmp_path / "a.zarr", tmp_path / "out.zarr", Recipe(**FAST), Limits(20, 6, 3), on_step=mend)
     assert found.image.sizes["T"] == 6
+
+
+def test_a_writer_that_keeps_others_out_for_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", movie(4, 40, 44), metadata=None, photometric="minisblack")
+    source, _ = wait(lambda: open_source(tmp_path / "a.tif"), Limits(60))
+    first, count, calls = told(source.image(3)), source.count, list[int]()
+
+    def busy() -> int:
+        calls.append(1)
+        if len(calls) % 3:
+            raise PermissionError(errno.EACCES, "used by another process")
+        return count()
+
+    monkeypatch.setattr(source, "count", busy)
+    planned = plan(first, Recipe(**FAST), resolution_um=0.3)
+    found = follow(
+        source, first, planned, tmp_path / "out.zarr", engine=pick("auto", 2), limits=Limits(20, 4), room=Room.of()
+    )
+    assert found.image.sizes["T"] == 4
 
 
 def test_a_recording_that_vanishes_ends_it_with_the_frames_done(tmp_path: Path) -> None:

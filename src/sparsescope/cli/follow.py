@@ -81,8 +81,7 @@ def job_of(files: Sequence[Path], job: Job, computing: Computing, *, dry_run: bo
     writing = job.writing
     for flag, wanted in (
         ("--dry-run", dry_run), ("--skip-existing", writing.skip_existing), ("--resume", writing.resume),
-        ("--save-background", writing.save_background), ("--cluster", computing.cluster is not None),
-        ("--jobs", computing.jobs > 1),
+        ("--save-background", writing.save_background), ("--jobs", computing.jobs > 1),
     ):  # fmt: skip
         if wanted:
             raise UsageError(f"{flag} and --follow exclude each other: leave one of them out")

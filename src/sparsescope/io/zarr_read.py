@@ -276,5 +276,9 @@ def _own(ours: Mapping[str, Any], facts: Facts) -> None:
             facts.meta[key] = tuple(ours[key])
     if isinstance(ours.get("modality"), str):
         facts.meta["modality"] = ours["modality"]
+    if ours.get("following"):
+        facts.notes.append(
+            "this result is still being written, or what wrote it was killed: the frames that are there are complete"
+        )
     if isinstance(ours.get("provenance"), dict):
         facts.meta["provenance"] = ours["provenance"]

@@ -270,12 +270,16 @@ def hold_sizes(group: Any) -> None:
 def show_sizes(group: Any) -> None:
     """Write the sizes that were held back, coarse levels first: what a reader finds in the first is in all others."""
     store = group.store
-    held, store.held = store.held or {}, None
+    held = store.held or {}
     for key in sorted(held, key=lambda key: (-int(key.split("/")[0]), key)):
         path = Path(store.root) / key
         part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
         part.write_bytes(held[key])
-        part.replace(path)
+        try:
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    store.held = None
 
 
 def tidy(folder: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,9 @@ CHUNK = 1024
 
 SMALLEST = 256
 """Levels are added until no side is longer than this."""
+
+BUSY_S = 2.0
+"""How long a reader may keep a file busy that is to be written again."""
 
 FLOAT32 = Encoding(np.dtype(np.float32))
 
@@ -183,7 +187,7 @@ class ZarrStream(Planewise):
     def show(self) -> None:
         """Write the length that :meth:`grow` gave, once its frames are written: what a reader sees is complete."""
         with _explained(self.target):
-            show_sizes(self._group)
+            _patiently(lambda: show_sizes(self._group))
 
     def describe(self, image: Image, name: str, **more: Any) -> None:
         """Write the attributes: sizes, channels and provenance of an image, ranges for its display.
@@ -203,7 +207,7 @@ class ZarrStream(Planewise):
             described["multiscales"][0]["version"] = described["omero"]["version"] = self.version
         noted = {**found, OURS: {**ours(image, self.encoding), **more}}
         with _explained(self.target):
-            self._group.update_attributes(json.loads(json.dumps(noted, default=str)))
+            _patiently(lambda: self._group.update_attributes(json.loads(json.dumps(noted, default=str))))
 
     def finish(self, image: Image, name: str) -> None:
         """Write the attributes of the complete image, and remove what killed writers have left."""
@@ -262,6 +266,20 @@ def halved(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     mean *= 0.25
     smaller: npt.NDArray[Any] = (np.rint(mean) if plane.dtype.kind in "iu" else mean).astype(plane.dtype)
     return smaller
+
+
+def _patiently(write: Callable[[], Any]) -> None:
+    """Write again for a while where that is not permitted: on Windows, while a viewer has the old file open."""
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            write()
+        except PermissionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(BUSY_S / 100)
+        else:
+            return
 
 
 @contextlib.contextmanager

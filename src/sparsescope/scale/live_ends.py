@@ -129,7 +129,7 @@ class Reading:
         """Wait until a frame is complete; return whether it is."""
         declared, end = self._source.nature.declared, time.monotonic() + self._idle_s
         while not self._stop.is_set():
-            count = self._source.count()
+            count = self._count()
             self._seen += [time.monotonic()] * (count - len(self._seen))
             if number < count:
                 return True
@@ -141,6 +141,13 @@ class Reading:
                 return False
             self._stop.wait(POLL_S)
         return False
+
+    def _count(self) -> int:
+        """Return how many frames are complete; where the writer keeps others out for the moment, as many as before."""
+        try:
+            return self._source.count()
+        except PermissionError:
+            return self.complete
 
     def _frame(self, number: int) -> npt.NDArray[Any]:
         """Read a frame, again and again for a while where it cannot be read."""

@@ -29,6 +29,8 @@ LEAST_SHARE = 0.07
 ITERATIONS = 40
 SETTLED = 0.02
 """Change of the field in one iteration, in standard deviations of the noise, at which the iteration ends."""
+ALIKE = 0.5
+"""Samples of one structure tell the same: that many for each square of its size count as one."""
 HALO = 0.05
 """Part of the structures' mean light that real PSFs spread far beyond their width: the field is lowered by it."""
 
@@ -129,8 +131,10 @@ def smooth_field(
     with squared-exponential covariance; the light is zero or one of three exponential distributions. Expectation
     maximisation: the probability of each sample to be background alone weighs it in a least-squares fit, whose length
     and amplitude are those of greatest evidence (MacKay, Neural Computation 4, 415, 1992), from the longest length
-    down. Where samples below the field are too many for the noise, the noise is taken wider while it converges, and
-    the whole field is lowered at the end.
+    down. Light of one structure covers many samples that are not independent: taken for so many proofs of a background
+    that varies, they would turn smooth structures into background. So once the field has settled the size of the
+    structures above it is measured, and samples count the less the larger they are. Where samples below the field are
+    too many for the noise, the noise is taken wider while it converges, and the whole field is lowered at the end.
 
     Examples
     --------
@@ -169,17 +173,41 @@ class _Fit:
         self.coefficients: Doubles = np.zeros(len(grid.used))
         self.field: Doubles = np.full(samples.shape, self.ground)
         self.length, self.amplitude = len(grid.lengths) - 1, 0.1 * self.range
+        self.alike = 1.0
         self.shares: Doubles = np.full(1 + len(LIGHTS), 1 / (1 + len(LIGHTS)))
 
     def run(self) -> None:
-        """Iterate until the field settles."""
+        """Iterate until the field settles, first as if each sample told something of its own."""
+        self._settle()
+        self.alike = max(1.0, ALIKE * self._structure_size() ** 2)
+        if self.alike > 1:
+            self._settle()
+
+    def _settle(self) -> None:
         for i in range(ITERATIONS):
             noise = self._noise()
             alone = self._background_alone(noise)
-            self._smooth(alone / noise)
+            self._smooth(alone / noise / self.alike)
             before, self.field = self.field, self.ground + self.grid.field(self.coefficients)
             if i > 5 and np.abs(self.field - before).max() < SETTLED * np.sqrt(noise.mean()):
                 return
+
+    def _structure_size(self) -> float:
+        """Distance in samples at which the light above the field is half as alike as in one place."""
+        light = np.maximum(self.samples - self.field, 0)
+        light -= light.mean()
+        size = tuple(2 * n for n in light.shape)
+        both = np.fft.irfft2(np.abs(np.fft.rfft2(light, size)) ** 2, size)
+        pairs = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones_like(light), size)) ** 2, size)
+        shared = both / np.maximum(pairs, 1)
+        shared[0, 0] -= float(self._variance().mean())  # what is left there is of structures
+        if shared[0, 0] <= 0:
+            return 0.0
+        away = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in size), indexing="ij"))
+        ring = np.rint(away).astype(np.intp).ravel()
+        part = np.bincount(ring, shared.ravel()) / np.bincount(ring) / shared[0, 0]
+        low = int(np.argmax(part < 0.5))  # the first ring is 1
+        return float(low - (0.5 - part[low]) / (part[low - 1] - part[low])) if low else float(min(light.shape))
 
     def lowered(self) -> float:
         """Level to add to the field: that of the darkest samples, less what lies far beyond the PSF's width."""

@@ -88,6 +88,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         )
     empty = not search.stands_out()
     if empty:
+        search.run(_settings(request, list(FIDELITIES[:2]), OFFSETS[1:]))
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")

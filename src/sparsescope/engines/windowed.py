@@ -123,9 +123,9 @@ class Windowed:
             if isinstance(self.operator, SlabBySlab):
                 self.operator.ahead(_filling(window.object, fill), _taking(window.data, window.kept_data, take))
                 continue
-            x = np.empty(self.operator.object_shape, np.float32)
-            self._filled(x, window.object, fill)
+            x = self._filled(self.operator.object_shape, window.object, fill)
             self._taken(self.operator.forward(x), window.data, window.kept_data, take)
+            del x
 
     def home(self, fill: Fill, take: Take) -> None:
         """Apply Hᵀ: `fill` gives data, `take` gets what comes back, each object pixel once."""
@@ -133,9 +133,9 @@ class Windowed:
             if isinstance(self.operator, SlabBySlab):
                 self.operator.home(_filling(window.data, fill), _taking(window.object, window.kept_object, take))
                 continue
-            residual = np.empty(self.operator.data_shape, np.float32)
-            self._filled(residual, window.data, fill)
+            residual = self._filled(self.operator.data_shape, window.data, fill)
             self._taken(self.operator.adjoint(residual), window.object, window.kept_object, take)
+            del residual
 
     def sandwich(self, read: Fill, turn: Take, write: Take) -> None:
         """Pass ``Hᵀ turn(H read)`` on to `write`."""
@@ -155,8 +155,10 @@ class Windowed:
         """Give back the memory that is kept between sandwiches."""
         self.operator.release()
 
-    def _filled(self, window: Float32Array, place: Place, fill: Fill) -> None:
+    def _filled(self, shape: tuple[int, ...], place: Place, fill: Fill) -> Float32Array:
+        window = np.empty(shape, np.float32)
         self._run([partial(fill, part, window[_within(part, place)]) for part in slabs(place)])
+        return window
 
     def _taken(self, window: Float32Array, place: Place, kept: Place, take: Take) -> None:
         def one(part: Place) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import fields, replace
 from typing import Any
 
@@ -166,3 +169,45 @@ def test_a_run_goes_on_only_where_it_fits_as_it_was_begun() -> None:
     allowed = [[now.allows(then) for then in begun] for now in (whole, tiled, banded)]
     assert allowed == [[True, True, True], [False, True, True], [False, False, True]]
     assert not tiled.allows({**begun[1], "tile": [200, 200]})
+
+
+RESIDENT = """
+import json, threading
+import numpy as np, psutil
+import sparsescope as ss
+
+def run(limit):
+    before = me.memory_info().rss
+    peak.clear()
+    peak.append(before)
+    most = None if limit is None else before + limit
+    result = ss.deconvolve(image, planned=planned, threads=2, max_memory_bytes=most)
+    value = np.asarray(result.image.data[20])
+    return max(peak) - before, float(value.max()), float(value.sum())
+
+me, peak, over = psutil.Process(), [0], threading.Event()
+def watch():
+    while not over.wait(0.002):
+        peak.append(me.memory_info().rss)
+threading.Thread(target=watch, daemon=True).start()
+data = np.random.default_rng(0).poisson(50, (40, 320, 320)).astype(np.uint16)
+data[:, ::9, ::9] += 500
+psf = np.zeros((9, 9, 9))
+psf[3:6, 2:7, 2:7] = 1
+psf[4, 4, 4] = 20
+recipe = ss.Recipe(fidelity=100, sparsity=2, continuity=0, background="none", sparse_iterations=2,
+                   deconvolution_iterations=2)
+image = ss.as_image(data, "ZYX", pixel_size_um=0.1, z_step_um=0.2)
+planned = ss.plan(image, recipe, psf=psf)
+ss.deconvolve(data[:5, :64, :64], recipe, axes="ZYX", psf=psf[2:7], pixel_size_um=0.1, z_step_um=0.2)
+print(json.dumps([run(80_000_000), run(None)]))
+over.set()
+"""
+
+
+def test_a_stack_stays_within_its_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True, check=True, timeout=300)
+    (short, top, total), (usual, largest, sum_) = json.loads(done.stdout)
+    assert (top, total) == pytest.approx((largest, sum_), rel=1e-3)
+    assert short <= 80_000_000
+    assert usual > 88_000_000, "the measurement sees what is resident"

@@ -155,6 +155,21 @@ def test_pixels_at_the_top_of_the_range_do_not_count_in_tiles_either(monkeypatch
     assert result.notes == usual.notes
 
 
+def test_a_plane_without_a_second_stage_is_cut_into_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = ss.as_image(spots((131, 97)), pixel_size_um=0.1)
+    planned = ss.plan(image, settings(background="flat", deconvolution="none"))
+    usual = ss.deconvolve(image, planned=planned)
+    least = portion(image, planned, 2, 0)
+    assert least.need.solver < portion(image, planned, 2, 10**9).need.solver
+    assert (least.banded, least.tile) == (True, None)
+    allowed = least.need.solver
+    monkeypatch.setattr(Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(allowed)))
+    result = ss.deconvolve(image, planned=planned)
+    a, b = np.asarray(usual.image.data), np.asarray(result.image.data)
+    assert 0 < np.abs(a - b).max() <= 1e-3 * a.max()
+    assert any("smaller blocks" in note for note in result.notes)
+
+
 def test_what_only_works_as_a_whole_is_not_cut() -> None:
     image = ss.as_image(spots((131, 97)), pixel_size_um=0.1)
     planned = ss.plan(image, settings(background="none", borders="mirror"), resolution_um=0.3)

@@ -145,7 +145,7 @@ def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allow
     shape = tuple(sizes[a] * (early if a != "Z" else 1) for a in ("ZYX" if deep else "YX"))
     second = None if spread is None else deconvolver(recipe, spread, recipe.upsample, recipe.upsample // early)
     cut = None if second is None else Cut.of(second, shape)
-    if cut is None:
+    if second is not None and cut is None:
         return None
     plane = 4 * sizes["Y"] * sizes["X"]
     held = plane * early**2
@@ -154,6 +154,8 @@ def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allow
         plane * max(hungry, READING_ARRAYS * early**2), held + int(WRITING_ARRAYS * plane * recipe.upsample**2)
     )
     first = _first_in_files(image, plan, channel, threads, allowed, (held, reading))
+    if cut is None:
+        return first
     tile = cut.largest(stepwise(allowed - held), threads)
     need = max(first.need.solver, held + cut.bytes(tile, threads))
     arrays = STORED_ARRAYS + (2 if not has_sparse_stage(recipe) else 0) + (cut.factor > 1)
@@ -172,7 +174,7 @@ def _first_in_files(
     held, reading = bytes_
     tied, early = continuity_of(image, recipe), finer_early(plan)
     whole = 4 * PLANE_ARRAYS * sizes["Y"] * sizes["X"] * early**2
-    empty = _arrays(image, plan)
+    empty = replace(_arrays(image, plan), remedy="crop the image")
     if not tied.axes and spread is not None and spread.deep:
         at_once = min(threads, sizes["Z"])
         for count in (at_once, 1):

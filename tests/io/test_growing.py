@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -308,6 +309,56 @@ def test_a_pattern_leaves_other_files_and_results_out_and_a_late_file_is_an_erro
     plane(tmp_path / "a_2.tif", MOVIE[0])
     with pytest.raises(InputError, match=r"a_2\.tif appeared after frames with higher numbers were taken"):
         source.count()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_frames_are_found_by_the_names_that_they_should_have_or_by_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[int] = []
+    names = growing_folder.names
+
+    def counted(path: Path) -> list[str]:
+        listed.append(1)
+        return names(path)
+
+    monkeypatch.setattr(growing_folder, "names", counted)
+    now = [0.0]
+    monkeypatch.setattr(growing_folder, "Still", lambda: Still(lambda: now[0]))
+    for number in (8, 9):
+        plane(tmp_path / f"a_{number:03}.tif", MOVIE[number])
+    source = follow(tmp_path)
+    assert source.count() == 2
+    before = len(listed)
+    for number in (10, 11):
+        plane(tmp_path / f"a_{number:03}.tif", MOVIE[number])
+        assert source.count() == number - 7
+    assert len(listed) == before, "no listing while names are as expected"
+    now[0] += 1
+    assert source.count() == 4
+    assert len(listed) == before + 1, "one when the folder has come to rest"
+    now[0] += 1
+    assert (source.count(), len(listed)) == (4, before + 1)
+    plane(tmp_path / "a_020.tif", MOVIE[0])
+    assert (source.count(), len(listed)) == (5, before + 2), "other numbers are listed"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_that_comes_in_the_same_tick_of_the_folders_clock_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(growing_folder, "Still", lambda: Still(lambda: now[0]))
+    for number in (1, 2):
+        plane(tmp_path / f"a_{number}.tif", MOVIE[number])
+    source = follow(tmp_path)
+    assert source.count() == 2
+    status = tmp_path.stat()
+    plane(tmp_path / "a_7.tif", MOVIE[7])  # not the number that is expected, so that the folder must be listed
+    os.utime(tmp_path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert source.count() == 2
+    now[0] += 1
+    assert source.count() == 3
 
 
 def test_numbers_that_count_z_are_no_frames_unless_the_user_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from .growing import SETTLE_S, Growing, Nature, Still
 from .tiff_series import KIND, arrange, check_kind, facts_of, names, one_plane, parts_of, varying_parts
+
+COARSE_S = 0.1
+"""Times of folders and files are at least so fine on the systems in use."""
 
 _Key = tuple[int | str, ...]
 """Parts of a file name without the number that counts frames."""
@@ -29,8 +33,8 @@ class GrowingFolder(Growing):
         there = names(path)
         self._time, said = _time_part(path.name, there, axes)
         self._frames: dict[int, dict[_Key, str]] = {}
-        self._names, self._waiting = set[str](), set[int]()
-        self._take(there)
+        self._names, self._waiting, self._last = set[str](), set[int](), (-1, -1)
+        self._take(sorted(there, key=lambda name: [int(n) for n in parts_of(name)[1::2]]))
         first = self._frames[min(self._frames)]
         letters, shape, ordered, labels = arrange(path.name, list(first.values()))
         if set(letters) - set("CZ"):
@@ -40,6 +44,7 @@ class GrowingFolder(Growing):
             )
         by_name = {name: key for key, name in first.items()}
         self._keys = [by_name[name] for name in ordered]
+        self._template = ordered
         self._first = self._folder / ordered[0]
         plane = one_plane(self._first)
         facts = facts_of(plane, labels, "files are joined in the order of their names; sizes are of the first")
@@ -51,14 +56,11 @@ class GrowingFolder(Growing):
         )  # fmt: skip
         self._complete: list[int] = []
         self._still = Still()
-        self._changed = (0, 0)
+        self._folder_still, self._listed, self._again = Still(), 0, True
 
     def count(self) -> int:
         """Return how many frames are complete."""
-        status = self._folder.stat()
-        if (status.st_mtime_ns, status.st_nlink) != self._changed:
-            self._changed = (status.st_mtime_ns, status.st_nlink)
-            self._take(names(self.path))
+        self._look()
         waiting = sorted(self._waiting)
         if waiting and self._complete and waiting[0] < self._complete[-1]:
             late = next(iter(self._frames[waiting[0]].values()))
@@ -94,9 +96,42 @@ class GrowingFolder(Growing):
         frames = f"{over} more frame{'s' * (over > 1)}"
         return f"{self.path.name} holds part of {frames}, not complete: left out" if over else ""
 
+    def _look(self) -> None:
+        """Find new files: by the names that the next frame should have, else by listing the folder when it has changed.
+
+        Times of folders are so coarse that a file may come after the listing and leave the same time: the folder is
+        listed once more when it has come to rest.
+        """
+        state = self._folder.stat().st_mtime_ns
+        rested = self._folder_still.unchanged(state, COARSE_S)
+        came = False
+        while found := [name for name in self._expected() if (self._folder / name).is_file()]:
+            self._take(found)
+            came = True
+            if len(found) < len(self._keys):
+                break
+        if came or state != self._listed or (self._again and rested):
+            if not came:
+                self._take(names(self.path))
+            self._listed, self._again = state, came or not rested
+
+    def _expected(self) -> list[str]:
+        """Return the names of the files of the frame that should come next."""
+        before, last = self._last
+        number = 2 * last - before if len(self._frames[last]) >= len(self._keys) else last
+        pattern = "*" if self.path == self._folder else self.path.name
+        made = []
+        for name in self._template:
+            parts = parts_of(name)
+            parts[self._time] = str(number).zfill(len(parts[self._time]))
+            made.append("".join(parts) + name[name.rindex(".") :])
+        return [name for name in made if name not in self._names and fnmatch.fnmatchcase(name, pattern)]
+
     def _take(self, found: Sequence[str]) -> None:
         """Sort new files by frame."""
-        for name in set(found) - self._names:
+        for name in found:
+            if name in self._names:
+                continue
             self._names.add(name)
             parts = parts_of(name)
             if len(parts) <= self._time:
@@ -105,6 +140,7 @@ class GrowingFolder(Growing):
             number = int(parts[self._time])
             if number not in self._frames:
                 self._waiting.add(number)
+                self._last = (self._last[1], number) if number > self._last[1] else self._last
             self._frames.setdefault(number, {})[key] = name
 
     def _rested(self, files: dict[_Key, str]) -> bool:

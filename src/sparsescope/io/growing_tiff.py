@@ -27,6 +27,7 @@ class GrowingTiff(Growing):
         self._offsets: list[int] = []
         self._layout: Layout | None = None
         self._complete, self._still = 0, Still()
+        self._broken: object = None
         self._walk()
         first = first_page(path)
         within = frame_axes(path.name, axes, first.counts)
@@ -56,8 +57,11 @@ class GrowingTiff(Growing):
         self._walk()
         known = len(self._offsets)
         self._complete = max(self._complete, known - 1)
-        if known > self._complete and self._still.unchanged(state, SETTLE_S) and self._whole(known - 1):
-            self._complete = known
+        if known > self._complete and state != self._broken and self._still.unchanged(state, SETTLE_S):
+            if self._whole(known - 1):
+                self._complete = known
+            else:
+                self._broken = state
         return self._complete // self._pages
 
     def frame(self, number: int) -> npt.NDArray[Any]:

@@ -106,6 +106,9 @@ def test_what_was_begun_is_gone_on_with(version: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again[0], DATA[0])
     again.ranges.merge(Ranges.of(noted))
     again[1, 1], again[2:] = DATA[1, 1], DATA[2:]
+    again[3, 1] = 0
+    assert (tmp_path / "part" / "0" / ("c/3/1/0/0" if version == "0.5" else "3/1/0/0")).is_file(), "zeros are there"
+    again[3, 1] = DATA[3, 1]
     again.finish(IMAGE, "a.ome.zarr")
     assert not left.exists()
     assert tree(tmp_path / "part") == written(tmp_path / "a.ome.zarr", version)

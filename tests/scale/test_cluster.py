@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -165,7 +165,7 @@ def test_the_processes_end_with_the_cluster() -> None:
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None], subprocess.Popen[bytes]]]:
+def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], subprocess.Popen[bytes]], subprocess.Popen[bytes]]]:
     """A scheduler of its own: its address, what starts a worker, its process."""
     file, started = tmp_path / "scheduler.json", []
 
@@ -190,22 +190,34 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None], subproc
         one.wait()
 
 
-def test_a_cluster_without_workers_and_one_whose_scheduler_is_killed(
-    scheduler: tuple[str, Callable[[], None], subprocess.Popen[bytes]], capfd: pytest.CaptureFixture[str]
+def test_a_cluster_without_workers_one_that_loses_them_all_and_one_whose_scheduler_is_killed(
+    scheduler: tuple[str, Callable[[], subprocess.Popen[bytes]], subprocess.Popen[bytes]],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     address, start_worker, process = scheduler
+    for name in ("distributed", "distributed.client"):  # what it logs, and does not hand on
+        logging.getLogger(name).addHandler(caplog.handler)
     with pytest.raises(ClusterError, match=rf"{address} has no workers after 0 s: start some \(dask worker {address}"):
         Cluster.open(address, wait_s=0.2)
-    start_worker()
-    with Cluster.open(address, connecting_s=2) as opened:
+
+    def ended(one: subprocess.Popen[bytes], wait_s: float) -> str:
+        """Kill a process after three items, and return what is said of it."""
         seen: list[int] = []
 
         def kill(item: int, _: int) -> None:
             seen.append(item)
             if len(seen) == 3:
-                process.send_signal(signal.SIGKILL)
+                one.kill()
 
-        with pytest.raises(ClusterError, match=r"scheduler of the cluster is lost: .*--resume"):
-            opened.each(plain_work.slow, range(200), kill, shared=0.05)
-    assert 3 <= len(seen) < 200
-    assert capfd.readouterr() == ("", "")
+        with Cluster.open(address, connecting_s=2) as opened:
+            opened._wait_s = wait_s
+            with pytest.raises(ClusterError) as told:
+                opened.each(plain_work.slow, range(200), kill, shared=0.05)
+        assert 3 <= len(seen) < 200
+        return str(told.value)
+
+    assert "all workers are lost, and no other has come for 1 s" in ended(start_worker(), 1)
+    start_worker()
+    assert "the scheduler of the cluster is lost" in ended(process, 60)
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")

@@ -12,6 +12,7 @@ import pytest
 import sparsescope as ss
 from sparsescope import io
 from sparsescope.errors import ClusterError, InputError, SparsescopeError
+from sparsescope.io.atomic import unfinished
 from sparsescope.pipeline import Plan, Progress, Result, deconvolve, plan
 from sparsescope.pipeline.pieces import pieces
 from sparsescope.pipeline.room import Room
@@ -51,7 +52,7 @@ def ball() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 KINDS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], dict[str, Any]]] = {
-    "planes": ((9, 40, 44), "TYX", {"continuity": 0}, {}),
+    "planes": ((24, 40, 44), "TYX", {"continuity": 0}, {}),
     "finer planes": ((4, 40, 44), "TYX", {"continuity": 0, "upsample": 2}, {}),
     "no background": ((4, 40, 44), "TYX", {"continuity": 0, "background": "none"}, {}),
     "movie tied along t": ((40, 40, 44), "TYX", {"continuity": 1}, {}),
@@ -112,6 +113,7 @@ def test_what_was_done_before_all_was_lost_is_not_done_again(
     with pytest.raises(ClusterError):
         on(cluster, image, planned, tmp_path / "out.ome.zarr", lose)
     assert not (tmp_path / "out.ome.zarr").exists()
+    assert '"parts"' in (unfinished(tmp_path / "out.ome.zarr") / "journal.jsonl").read_text("utf-8")
     monkeypatch.setattr(cluster_crew, "batches", counted)
     again = on(cluster, image, planned, tmp_path / "out.ome.zarr", resume=True)
     assert len(given) == 1

@@ -247,6 +247,21 @@ def test_a_frame_of_several_pages_counts_when_its_last_is_there(tmp_path: Path) 
     np.testing.assert_array_equal(source.image(3).data, data)
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_a_description_that_comes_at_the_end_is_waited_for(tmp_path: Path, big: bool) -> None:
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(
+        path, MOVIE.reshape(4, 3, *MOVIE.shape[1:]), metadata={"axes": "TZYX"}, compression="zlib", bigtiff=big
+    )
+    content = path.read_bytes()
+    path.write_bytes(content[:-200])
+    with pytest.raises(InputError, match=r"the description of a\.ome\.tif, .* is not there yet: .* --axes TYX"):
+        follow(path)
+    assert follow(path, axes="TYX").nature.axes == "TYX"
+    path.write_bytes(content)
+    assert follow(path).nature.axes == "TZYX"
+
+
 def test_time_that_is_not_slowest_cannot_be_followed(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((2, 3, 8, 9), "u2"), metadata={"axes": "CTYX"})
     with pytest.raises(InputError, match=r"in the order .* frames can be followed where time is slowest"):

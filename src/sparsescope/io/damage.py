@@ -91,6 +91,25 @@ def next_directory(file: BinaryIO, offset: int, size: int, layout: Layout) -> in
     return int(struct.unpack(offset_code, file.read(struct.calcsize(offset_code)))[0])
 
 
+_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
+
+def value_ends(file: BinaryIO, offset: int, layout: Layout) -> dict[int, int]:
+    """Return where the value of each tag ends that is not in the directory at an offset itself, which is complete."""
+    count_code, entry, offset_code = layout
+    file.seek(offset)
+    (count,) = struct.unpack(count_code, file.read(struct.calcsize(count_code)))
+    held, ends = struct.calcsize(offset_code), {}
+    for _ in range(count):
+        one = file.read(entry)
+        tag, kind = struct.unpack(f"{offset_code[0]}HH", one[:4])
+        number, place = struct.unpack(f"{offset_code[0]}{offset_code[1] * 2}", one[4 : 4 + 2 * held])
+        length = number * _VALUE_BYTES.get(kind, 0)
+        if length > held:
+            ends[tag] = place + length
+    return ends
+
+
 def check_pixels(name: str, series: Any) -> None:
     """Raise InputError unless all the stored bytes of a series of planes lie within the file.
 

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .damage import Layout, first_directory, next_directory
+from .damage import Layout, first_directory, next_directory, value_ends
 from .growing import SETTLE_S, Growing, Nature, Still, frame_axes
 from .tiff import first_page, page_at
+
+DESCRIPTION = 270
+"""Tag of the text in which ImageJ and OME say what the pages are."""
 
 
 class GrowingTiff(Growing):
@@ -29,6 +32,8 @@ class GrowingTiff(Growing):
         self._complete, self._still = 0, Still()
         self._broken: object = None
         self._walk()
+        if axes is None:
+            self._check_description()
         first = first_page(path)
         within = frame_axes(path.name, axes, first.counts)
         given = axes is not None and not within
@@ -89,6 +94,18 @@ class GrowingTiff(Growing):
             return ""
         pages = f"{over} page{'s' * (over > 1)}"
         return f"{self.path.name} ends with {pages} of a frame that is not complete: left out"
+
+    def _check_description(self) -> None:
+        """Raise InputError while the description is not there, which says what the pages are."""
+        with self.path.open("rb") as file:
+            size, end = self.path.stat().st_size, 0
+            if self._offsets and self._layout is not None:
+                end = value_ends(file, self._offsets[0], self._layout).get(DESCRIPTION, 0)
+        if end > size:
+            raise InputError(
+                f"the description of {self.path.name}, which says what its pages are, is not there yet: some programs "
+                "write it at the end. Such a file can be followed with --axes TYX, every page a frame"
+            )
 
     def _walk(self) -> None:
         """Follow the chain of directories to its present end; one that is not all there does not count yet."""

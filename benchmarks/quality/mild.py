@@ -1,6 +1,6 @@
 """Milder scenes: thin and thick structures, dim and bright, a moderately uneven background, a camera offset.
 
-Made to the description of the measurements that the bars were set by; ``LIGHTS``, ``FLAT`` and ``HAZE`` were set so that
+Made to the description of the measurements behind the bars; ``LIGHTS``, ``FLAT`` and ``HAZE`` were set so that
 the published defaults lose and reach on them about what they did there (4.7 dB, 0.84 of the oracle's agreement). Seeds
 of their own: whatever is tuned looks at ``DEVELOPMENT`` only.
 """

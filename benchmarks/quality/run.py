@@ -3,6 +3,7 @@
     python benchmarks/quality/run.py                       development scenes, every method
     python benchmarks/quality/run.py --method auto --quick half of the scenes, ours only
     python benchmarks/quality/run.py --method auto --every 7   nine scenes, a first look
+    python benchmarks/quality/run.py --family mild --seeds 3    36 milder scenes instead
     python benchmarks/quality/run.py --held-out            scenes that tuning has not looked at
     python benchmarks/quality/run.py --method auto --detail one line per scene
 
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import mild
 import numpy as np
 from oracle import best, best_one
 from oracle import published as published_kept
@@ -176,14 +178,16 @@ def overall(found: Found, methods: tuple[str, ...]) -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
-def groups(found: Found, methods: tuple[str, ...]) -> Iterator[str]:
-    """Share of the oracle's agreement and PSNR loss by kind, light and width."""
+def groups(found: Found, methods: tuple[str, ...], by_haze: bool) -> Iterator[str]:
+    """Share of the oracle's agreement and PSNR loss by kind, light, width, haze where it goes in steps, and PSF."""
     yield "| agreement / oracle's, PSNR loss | " + " | ".join(methods) + " |"
     yield "|---" * (len(methods) + 1) + "|"
     axes: dict[str, Callable[[Scene], Any]] = {
         "": lambda s: s.kind, " photons": lambda s: s.light, " px": lambda s: s.fwhm_px,
         " haze": lambda s: s.haze, " PSF": lambda s: s.psf,
     }  # fmt: skip
+    if not by_haze:
+        del axes[" haze"]
     for unit, key in axes.items():
         values = dict.fromkeys(key(scene) for scene, records in found if "loss" in records["raw"])
         for value in values if unit == "" else sorted(values):
@@ -203,7 +207,7 @@ def detail(found: Found, methods: tuple[str, ...]) -> Iterator[str]:
     for scene, records in found:
         for name in methods:
             cells = [format(records[name][k], f) if k in records.get(name, {}) else "–" for k, f in forms.items()]
-            yield f"| {scene.name} | {scene.haze:g} | {scene.gain:g} | {scene.psf} | {name} | {' | '.join(cells)} |"
+            yield f"| {scene.name} | {scene.haze:.2g} | {scene.gain:g} | {scene.psf} | {name} | {' | '.join(cells)} |"
 
 
 def pairs(methods: tuple[str, ...]) -> Iterator[str]:
@@ -225,11 +229,12 @@ def pairs(methods: tuple[str, ...]) -> Iterator[str]:
 def main() -> None:
     """Evaluate and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--family", choices=("harsh", "mild"), default="harsh", help="of the scenes (default harsh)")
     parser.add_argument("--held-out", action="store_true", help="scenes that tuning has not looked at")
     parser.add_argument(
         "--method", nargs="+", choices=METHODS, default=METHODS, metavar="NAME", help=", ".join(METHODS)
     )
-    parser.add_argument("--kind", nargs="+", choices=list(KINDS), help="these kinds only")
+    parser.add_argument("--kind", nargs="+", choices=[*KINDS, *mild.KINDS], help="these kinds only")
     parser.add_argument("--quick", action="store_true", help="half of the scenes: the two widths in turns")
     parser.add_argument("--every", type=int, default=1, help="every n-th scene only; 7 meets all kinds and lights")
     parser.add_argument("--seeds", type=int, default=1, help="seeds per kind, light and width (default 1)")
@@ -237,19 +242,22 @@ def main() -> None:
     parser.add_argument("--no-pairs", action="store_true", help="leave the real pairs out")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args()
-    methods, seeds = tuple(arguments.method), (HELD_OUT if arguments.held_out else DEVELOPMENT)[: arguments.seeds]
+    methods, harsh = tuple(arguments.method), arguments.family == "harsh"
+    sets = (DEVELOPMENT, HELD_OUT) if harsh else (mild.DEVELOPMENT, mild.HELD_OUT)
+    seeds = sets[arguments.held_out][: arguments.seeds]
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        made = [s for s in scenes(seeds, arguments.quick) if not arguments.kind or s.kind in arguments.kind]
+        every = scenes(seeds, arguments.quick) if harsh else mild.scenes(seeds)
+        made = [s for s in every if not arguments.kind or s.kind in arguments.kind]
         made = made[:: arguments.every]
         found = list(zip(made, pool.map(partial(evaluate, methods=methods), made), strict=True))
-    which = "held-out" if arguments.held_out else "development"
+    which = f"{arguments.family} {'held-out' if arguments.held_out else 'development'}"
     print(f"{len(made)} {which} scenes, command `python benchmarks/quality/run.py {shlex.join(sys.argv[1:])}`\n")
     print("\n".join(overall(found, methods)) + "\n")
-    for most in MILD:
+    for most in MILD if harsh else ():
         part = [(s, r) for s, r in found if s.haze <= most]
         if part:
             print(f"haze of at most {100 * most:g} % of the peak:\n\n" + "\n".join(overall(part, methods)) + "\n")
-    print("\n".join(groups(found, methods)))
+    print("\n".join(groups(found, methods, harsh)))
     if arguments.detail:
         print("\n" + "\n".join(detail(found, methods)))
     if not arguments.no_pairs and SHARED.exists():

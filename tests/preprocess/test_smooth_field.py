@@ -106,3 +106,22 @@ def test_the_limit_of_one_thread_ends_with_its_last_user() -> None:
             assert set(threads()) == {1}
         assert set(threads()) == {1}
     assert threads() == before
+
+
+def smooth_bodies(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Broad blobs of 3 to 8 PSF widths that cover half of the plane; the brightest place is 1."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    light = np.zeros(shape)
+    for _ in range(12):
+        width = rng.uniform(1.3, 3.4) * FWHM_PX
+        light += np.exp(-((y - rng.uniform(0, shape[0])) ** 2 + (x - rng.uniform(0, shape[1])) ** 2) / (2 * width**2))
+    return light / light.max()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_thick_smooth_structures_on_a_flat_offset_keep_their_light(seed: int) -> None:
+    light = 300 * smooth_bodies((160, 160), seed)
+    field = found(counted(110 + light, seed))
+    assert (light > 15).mean() > 0.25
+    assert field.std() < 0.001 * 300

@@ -17,6 +17,8 @@ SIDE = 60
 class Made:
     """A bench with made-up trials: noise of a known variance enters the result through the pixels that are seen."""
 
+    sparse_iterations = 100
+
     def __init__(self, variance: dict[float, float], error: dict[float, float]) -> None:
         self.variance, self.error = variance, error
         self.noise = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
@@ -28,10 +30,10 @@ class Made:
         return [Trial(np.full(400, self.error[setting.fidelity]), seen[None]) for _ in setting.iterations]
 
 
-def search(made: Made) -> Search:
+def search(made: Made, sparsity: float = 0.0) -> Search:
     holdouts = [[hold_out((SIDE, SIDE), 0, seed)] for seed in (0, 1)]
     found = Search(made, holdouts, pick("numpy"), "flat")  # type: ignore[arg-type]
-    found.run([Setting(f, 0.0, (5,)) for f in made.variance])
+    found.run([Setting(f, sparsity, (5,)) for f in made.variance])
     return found
 
 
@@ -40,6 +42,11 @@ def test_the_variance_is_that_of_the_noise_in_the_result() -> None:
     key = found.best()
     assert found.noise[key] == pytest.approx(0.5 * 4.0, rel=0.1)
     assert found.score(key) == pytest.approx(0.7 + UNSTEADY * found.noise[key])
+
+
+def test_the_variance_counts_at_the_level_of_the_data() -> None:
+    plain, lowered = (search(Made({100.0: 4.0}, {100.0: 0.7}), sparsity) for sparsity in (0.0, 10.0))
+    assert lowered.noise[lowered.best()] == pytest.approx((1 + 90 / 100) ** 2 * plain.noise[plain.best()])
 
 
 def test_of_two_settings_that_predict_alike_the_steadier_is_taken() -> None:

@@ -1,0 +1,113 @@
+"""A made-up frame whose truth is known, and the settings that come nearest to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sparsescope.engines import pick
+from sparsescope.optics.gaussian import gaussian_kernel1d
+from sparsescope.tuning import Request, choose
+from sparsescope.tuning.rehearsal import NEAR, Rehearsal, Target
+from sparsescope.tuning.trial import Bench, Setting
+
+SIDE, FWHM_PX, BEHIND = 96, 3.2, 100.0
+FIRST = Setting(100.0, 1.0, (10,))
+
+
+def lines(light: float, seed: int = 0) -> np.ndarray:
+    """Counts of a few straight lines on a flat background."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    truth = np.zeros((SIDE, SIDE))
+    for _ in range(6):
+        angle, away = rng.uniform(0, np.pi), rng.uniform(-30, 30)
+        truth += np.abs((y - SIDE / 2) * np.cos(angle) + (x - SIDE / 2) * np.sin(angle) - away) < 0.7
+    blurred = ndimage.gaussian_filter(truth, FWHM_PX / 2.3548)
+    return rng.poisson(light * blurred / blurred.max() + BEHIND).astype(np.float32)
+
+
+def bench(plane: np.ndarray) -> Bench:
+    kernel = gaussian_kernel1d(FWHM_PX)
+    behind = np.full_like(plane, BEHIND)
+    scale = float((plane - behind).max())
+    return Bench(plane[None], behind[None], np.ones_like(plane)[None], slice(0, 1), scale, (kernel, kernel), "rl", 50, 0)
+
+
+def rehearsal(plane: np.ndarray, variance: tuple[float, float, float] = (1.0, 0.0, 1.0), seed: int = 0) -> Rehearsal:
+    return Rehearsal.of(bench(plane), FIRST, variance, (FWHM_PX, FWHM_PX), pick(threads=1), seed)
+
+
+def test_the_error_is_the_part_of_the_truth_that_is_not_explained_at_any_scale_and_level() -> None:
+    rng = np.random.default_rng(0)
+    truth = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 4).astype(np.float32)
+    target = Target(truth, (FWHM_PX, FWHM_PX))
+    other = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 4).astype(np.float32)
+    other *= truth.std() / other.std()
+    assert target.error(5 * truth + 3) == pytest.approx(0, abs=1e-5)
+    assert target.error(-truth) == pytest.approx(1)
+    assert target.error(truth + other) == pytest.approx(0.5, abs=0.12)  # the two are nearly, not quite, orthogonal
+    assert target.error(truth + 0.3 * other) == pytest.approx(0.09 / 1.09, abs=0.05)
+
+
+def test_what_is_finer_than_half_the_psf_does_not_count() -> None:
+    truth = lines(300.0)
+    target = Target(truth, (FWHM_PX, FWHM_PX))
+    checks = 40 * (-1.0) ** np.add.outer(np.arange(SIDE), np.arange(SIDE))
+    assert target.error((truth + checks).astype(np.float32)) == pytest.approx(0, abs=1e-3)
+    assert np.var(checks) > 0.5 * np.var(truth)
+
+
+def test_the_made_up_frame_has_the_light_of_the_plane_and_the_noise_that_was_measured() -> None:
+    plane = lines(500.0)
+    quiet, noisy = (rehearsal(plane, (0.0, v, 0.0)).net[0] * bench(plane).scale for v in (1e-9, 400.0))
+    assert (noisy - quiet).std() == pytest.approx(20, rel=0.03)
+    photons = rehearsal(plane).net[0] * bench(plane).scale
+    bright, dark = quiet > 300, quiet < 20
+    assert np.var((photons - quiet)[bright]) == pytest.approx(BEHIND + quiet[bright].mean(), rel=0.25)
+    assert np.var((photons - quiet)[dark]) == pytest.approx(BEHIND + quiet[dark].mean(), rel=0.1)
+    assert quiet.sum() == pytest.approx((plane - BEHIND).sum(), rel=0.1)
+
+
+def test_more_noise_asks_for_smoother_settings() -> None:
+    settings = [Setting(f, 0.003 * f, (3, 7, 14, 30)) for f in (10.0, 30.0, 100.0, 300.0)]
+    best = []
+    for spread in (3.0, 30.0, 120.0):
+        trials = rehearsal(lines(600.0), (0.0, spread**2, 0.0))
+        trials.run(settings)
+        best.append(trials.best())
+    assert best[0][3] > best[2][3]
+    assert best[0][0] > best[2][0]
+
+
+def test_of_settings_equally_near_the_one_of_most_iterations_is_taken() -> None:
+    trials = rehearsal(lines(300.0))
+    trials.found = {(100.0, 0.3, 0.0, k): e for k, e in ((5, 0.10), (7, 0.11), (10, 0.1 * (1 + NEAR)), (14, 0.12))}
+    assert trials.best()[3] == 10
+
+
+def test_a_camera_frame_is_rehearsed_the_same_way_twice_and_one_with_correlated_noise_is_not() -> None:
+    plane = lines(300.0)
+    behind = np.full_like(plane, BEHIND)
+    fixed = {"sparsity": 0.3, "background": "flat"}
+    found = [
+        choose(Request(p[None], (FWHM_PX, FWHM_PX), fixed), pick(threads=1), lambda *_: behind)
+        for p in (plane, plane, ndimage.gaussian_filter(plane, 1.0))
+    ]
+    assert found[0].rehearsed == found[1].rehearsed
+    assert found[0].values == found[1].values
+    tried = {(point.fidelity, point.iterations): point.score for point in found[0].rehearsed}
+    chosen = (found[0].values["fidelity"], found[0].values["deconvolution_iterations"])
+    assert tried[chosen] <= (1 + NEAR) * min(tried.values())
+    assert found[2].radius_px > 0
+    assert found[2].rehearsed == ()
+
+
+def test_what_is_all_fixed_needs_no_rehearsal() -> None:
+    plane = lines(300.0)
+    fixed = {"fidelity": 50.0, "sparsity": 0.3, "deconvolution_iterations": 5, "background": "flat"}
+    behind = np.full_like(plane, BEHIND)
+    choice = choose(Request(plane[None], (FWHM_PX, FWHM_PX), fixed), pick(threads=1), lambda *_: behind)
+    assert choice.rehearsed == ()
+    assert {name: choice.values[name] for name in fixed} == fixed

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,3 +177,23 @@ def test_killed_at_any_moment_the_frames_done_are_a_valid_image(cli: Cli, tmp_pa
     assert whole.code == 0
     finished = read(tmp_path / "out" / "cell_sparse.ome.zarr")
     np.testing.assert_array_equal(np.asarray(image.data), np.asarray(finished.data)[:frames])
+
+
+def test_a_real_movie_with_parameters_of_its_first_frames(cli: Cli, tmp_path: Path, shared_data: Path) -> None:
+    frames = read(shared_data / "confocal_sets" / "xyt_calibrated_16bit__golgi_bfa_sum_projection.tif").data[:9]
+    path = tmp_path / "golgi.tif"
+
+    def record() -> None:
+        for number, frame in enumerate(np.asarray(frames)):
+            tifffile.imwrite(path, frame, append=number > 0, metadata=None, photometric="minisblack")
+            time.sleep(0.02)
+
+    writer = threading.Thread(target=record)
+    writer.start()
+    try:
+        said = cli("run", path, "--follow", "--frames", "9", "--pixel-size-um", "0.3514", "--sparse-iterations", "20")
+    finally:
+        writer.join()
+    assert said.code == 0
+    again = cli("rerun", tmp_path / "golgi_sparse.ome.zarr")
+    assert "every pixel is the same as in golgi_sparse.ome.zarr" in again.out

@@ -32,7 +32,9 @@ def bench(plane: np.ndarray) -> Bench:
     kernel = gaussian_kernel1d(FWHM_PX)
     behind = np.full_like(plane, BEHIND)
     scale = float((plane - behind).max())
-    return Bench(plane[None], behind[None], np.ones_like(plane)[None], slice(0, 1), scale, (kernel, kernel), "rl", 50, 0)
+    return Bench(
+        plane[None], behind[None], np.ones_like(plane)[None], slice(0, 1), scale, (kernel, kernel), "rl", 50, 0
+    )
 
 
 def rehearsal(plane: np.ndarray, variance: tuple[float, float, float] = (1.0, 0.0, 1.0), seed: int = 0) -> Rehearsal:

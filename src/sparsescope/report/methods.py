@@ -106,7 +106,9 @@ def methods_text(image: Image, result: Result) -> str:
         )
     if "auto" in result.sources.values():
         chosen = ", ".join(k.replace("_", " ") for k, source in result.sources.items() if source == "auto")
-        sentences.append(f"Chosen from the image by prediction of held-out pixels: {chosen}.")
+        also = any(choice is not None and choice.rehearsed for choice in result.tuning)
+        how = "prediction of held-out pixels" + (" and trials on a frame simulated from what they gave" if also else "")
+        sentences.append(f"Chosen from the image by {how}: {chosen}.")
     if image.pixel_size_um:
         sentences.append(f"The pixel size was {1000 * image.pixel_size_um:.4g} nm.")
     sentences.append("Intensities are in the counts of the camera; the result is linear in them but for the priors.")

@@ -178,6 +178,24 @@ def _curves(image: Image, result: Result, evidence: Mapping[int, Evidence]) -> I
     for channel, choice in enumerate(result.tuning):
         if choice is not None and choice.curve:
             yield _tuning_curve(_prefix(image, channel), choice)
+        if choice is not None and choice.rehearsed:
+            yield _rehearsed_curve(_prefix(image, channel), choice)
+
+
+def _rehearsed_curve(prefix: str, choice: Any) -> dict[str, Any]:
+    """Least error of each fidelity tried on the made-up frame."""
+    best: dict[float, float] = {}
+    for point in choice.rehearsed:
+        best[point.fidelity] = min(point.score, best.get(point.fidelity, point.score))
+    return {
+        "title": f"{prefix}settings rehearsed", "x_label": "fidelity", "y_label": "truth not explained",
+        "series": [{"name": "", "x": sorted(best), "y": [best[f] for f in sorted(best)]}],
+        "log_x": True, "mark": choice.values.get("fidelity"),
+        "meaning": "What the best of the settings tried makes of the image was taken for the truth of a made-up frame "
+        "with the same blur, background and noise. Each setting was run on that frame, and compared with its truth at "
+        "half the width of the PSF: lower is better. Each point is the best of the sparsities and iteration counts "
+        "tried; the chosen fidelity is marked.",
+    }  # fmt: skip
 
 
 def _tuning_curve(prefix: str, choice: Any) -> dict[str, Any]:
@@ -192,8 +210,8 @@ def _tuning_curve(prefix: str, choice: Any) -> dict[str, Any]:
     ]
     return {
         "title": f"{prefix}settings tried", "x_label": "fidelity", "y_label": "error of held-out pixels / least",
-        "series": series, "log_x": True, "mark": choice.values.get("fidelity"),
+        "series": series, "log_x": True, "mark": None if choice.rehearsed else choice.values.get("fidelity"),
         "meaning": "Each setting was run with pixels hidden, and scored by how well it predicts them: lower is better. "
-        "One line for each background, each point the best of the sparsities and iteration counts tried; the chosen "
-        "fidelity is marked.",
+        "One line for each background, each point the best of the sparsities and iteration counts tried"
+        + ("; the best was taken for the rehearsal." if choice.rehearsed else "; the chosen fidelity is marked."),
     }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ..engines import Engine, HessianTerms
+from ..engines.windowed import Windowed
 from ..solvers.data_term import DataTerm
 from ..solvers.landweber import Landweber
 from ..solvers.richardson_lucy import RichardsonLucy
@@ -143,6 +144,7 @@ class Bench:
         if self.method == "none":
             yield from ((plane, plane) for _ in counts)
             return
+        assert not isinstance(term.imaging, Windowed)  # a crop fits memory
         solver = RichardsonLucy(term, counts[-1]) if self.method == "rl" else Landweber(term, counts[-1])
         state, done = solver.init(plane), 0
         for count in counts:

@@ -112,9 +112,9 @@ def test_tiles_find_what_the_whole_finds(case: Any, method: str, tmp_path: Path)
 def test_the_result_does_not_depend_on_the_size_of_tiles(method: str, tmp_path: Path) -> None:
     psf, shape = lop_sided((9, 11, 13), (3.0, 2.6, 2.6)), (7, 41, 37)
     data = beads(shape, 13, 11)
-    second = Deconvolver(recipe(method, 30), psf)
+    second = Deconvolver(recipe(method, 20), psf)
     usual = second(data, None, CPU).value
-    for tile in ((40, 36), (23, 37), (13, 11)):
+    for tile in ((40, 36), (13, 11)):
         value = np.asarray(in_files(second, tmp_path, tile)(data, None).value)
         assert np.abs(value - usual).max() <= 3e-4 * usual.max(), "only rounding, which iterations amplify"
 

@@ -141,17 +141,23 @@ def test_the_files_are_those_of_an_image_written_at_once(tmp_path: Path) -> None
             assert path.read_bytes() == (tmp_path / path.relative_to(tmp_path / "once")).read_bytes(), path.name
 
 
-def test_frames_tied_along_t_are_solved_in_windows_that_join_without_a_seam(tmp_path: Path) -> None:
-    data, recipe = movie(61, 24, 28), Recipe(**{**FAST, "continuity": 1.0, "sparse_iterations": 60})
-    for number, frame in enumerate(data):
-        tifffile.imwrite(tmp_path / "a.tif", frame, append=number > 0, metadata=None, photometric="minisblack")
-    found = run(tmp_path / "a.tif", tmp_path / "out.zarr", recipe, Limits(0.3, None, 5))
-    levels = io.read_provenance(tmp_path / "out.zarr")["levels"]
-    batch = deconvolve(
-        told(io.read(tmp_path / "a.tif", axes="TYX")), recipe, resolution_um=0.3,
-        levels=[Levels(**one) for one in levels],
-    )  # fmt: skip
-    result, whole = io.read(tmp_path / "out.zarr").data, np.asarray(batch.image.data)
+@pytest.mark.parametrize(
+    ("axes", "shape", "weights"),
+    [
+        ("TYX", (61, 24, 28), {"continuity": 1.0}),
+        ("TZYX", (40, 4, 24, 28), {"continuity": 1.0, "continuity_t": 0.5}),
+        ("TZYX", (40, 4, 24, 28), {"continuity": 0.0, "continuity_t": 0.5}),
+    ],
+)
+def test_frames_tied_along_t_are_solved_in_windows_that_join_without_a_seam(
+    axes: str, shape: tuple[int, ...], weights: dict[str, float], tmp_path: Path
+) -> None:
+    data, recipe = movie(*shape), Recipe(**{**FAST, **weights, "sparse_iterations": 60})
+    store(tmp_path / "a.zarr", data, axes)[:] = data
+    found = run(tmp_path / "a.zarr", tmp_path / "out.zarr", recipe, Limits(0.3, None, 5))
+    levels = [Levels(**one) for one in io.read_provenance(tmp_path / "out.zarr")["levels"]]
+    batch = deconvolve(told(io.read(tmp_path / "a.zarr")), recipe, resolution_um=0.3, levels=levels)
+    result, whole = np.asarray(io.read(tmp_path / "out.zarr").data), np.asarray(batch.image.data)
     assert result.shape == whole.shape
     assert 0 < np.abs(result - whole).max() <= 1e-3 * whole.max()
     (said,) = [note for note in found.notes if "tied along t" in note]
@@ -286,7 +292,7 @@ def test_a_writer_that_keeps_others_out_for_a_moment_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", movie(4, 40, 44), metadata=None, photometric="minisblack")
-    source, _ = wait(lambda: open_source(tmp_path / "a.tif"), Limits(60))
+    source, _ = wait(lambda: open_source(tmp_path / "a.tif"), Limits(60, first=3))
     first, count, calls = told(source.image(3)), source.count, list[int]()
 
     def busy() -> int:
@@ -350,7 +356,7 @@ def test_reading_solving_and_writing_overlap(tmp_path: Path, monkeypatch: pytest
     tifffile.imwrite(tmp_path / "a.tif", movie(4, 40, 44), metadata=None, photometric="minisblack")
     read, solved = threading.Event(), threading.Event()
     waited = dict[str, bool]()
-    source, _ = wait(lambda: open_source(tmp_path / "a.tif"), Limits(60))
+    source, _ = wait(lambda: open_source(tmp_path / "a.tif"), Limits(60, first=3))
     first = told(source.image(3))
     frame, solve, take = source.frame, Frames.solve, live_ends.Reading.take
 

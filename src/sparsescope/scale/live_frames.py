@@ -58,14 +58,14 @@ class Remembered(Planes):
     def __init__(self, image: Image, channel: int | None, hot_pixels: str) -> None:
         super().__init__(image, channel, hot_pixels)
         self._of: object = None
-        self._planes: dict[tuple[int, ...], tuple[Float32Array, int]] = {}
+        self._planes: dict[tuple[int | None, ...], tuple[Float32Array, int]] = {}
 
     def read(self, index: Index) -> tuple[Float32Array, int]:
         """Return one plane, and the number of hot pixels replaced in it."""
         assert isinstance(self.image.data, Now)
         if self._of is not self.image.data.data:
             self._of, self._planes = self.image.data.data, {}
-        key = tuple(index.values())
+        key = index.get("T"), index.get("Z")
         if key not in self._planes:
             self._planes[key] = super().read(index)
         return self._planes[key]

@@ -177,6 +177,23 @@ def test_windows_and_the_frames_they_wait_for() -> None:
     assert (windows.kept, windows.halo, windows.waits) == (2 * windows.halo, 11, 3 * windows.halo - 1)
 
 
+def test_frames_in_flight_are_planned_and_what_does_not_fit_is_refused() -> None:
+    image = told(Image(movie(3, 200, 220), "TYX"))
+    planned = plan(image, Recipe(**FAST), resolution_um=0.3)
+    engine = pick("auto", 2)
+    wide = Frames(image, planned, engine, Room(10**9))
+    frame = 200 * 220 * (2 + 4 + 4)
+    assert wide.at_once == 2
+    tight = Frames(image, planned, engine, Room(20 * frame))
+    assert tight.at_once == 1
+    assert tight.room.in_memory_bytes <= 20 * frame
+    assert wide.room.in_memory_bytes >= tight.room.in_memory_bytes + 2 * frame
+    same = [found.solve([image.data[1]], slice(0, 1)) for found in (wide, tight)]
+    np.testing.assert_array_equal(*same)
+    with pytest.raises(InputError, match="of memory at once"):
+        Frames(image, planned, engine, Room(8 * frame))
+
+
 def test_a_viewer_sees_complete_frames_only_and_that_more_will_come(tmp_path: Path) -> None:
     data, seen, target = movie(12, 40, 44), list[tuple[int, Any, Any]](), tmp_path / "out.zarr"
 

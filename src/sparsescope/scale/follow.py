@@ -20,7 +20,7 @@ from ..pipeline import Plan
 from ..pipeline.provenance import provenance
 from ..pipeline.room import Room
 from .live_ends import Arrived, Reading, Writing
-from .live_frames import Frames
+from .live_frames import WAITING, Frames, of_length
 
 FIRST: Final = 5
 """Frames that everything is decided on."""
@@ -229,7 +229,9 @@ class _Following:
         """Follow to the end."""
         started = time.perf_counter()
         self.frames = Frames(self.first, self.plan, self.engine, self.room)
-        reading = Reading(self.source, self.limits.frames, self.limits.idle_s, self.frames.at_once)
+        self.first = of_length(self.first, self.first.sizes["T"])  # its pixels are not needed any longer
+        ahead = max(WAITING, 0 if self.frames.windows.halo else self.frames.at_once)
+        reading = Reading(self.source, self.limits.frames, self.limits.idle_s, ahead)
 
         def written(number: int, arrived: Arrived) -> None:
             self._written(number, arrived, reading.complete - number - 1)

@@ -20,9 +20,7 @@ from ..io.atomic import replacing_folder
 from ..io.growing import LATE_S, POLL_S, Growing
 from ..io.zarr_store import MARKS
 from ..io.zarr_stream import ZarrStream
-
-AHEAD: Final = 2
-"""Frames that are read before they are solved, and results that wait to be written."""
+from .live_frames import WAITING
 
 DESCRIBE_S: Final = 1.0
 """Least time between two writings of the attributes while a result grows."""
@@ -60,9 +58,9 @@ class Reading:
         Whether the recording itself is over, as far as can be told.
     """
 
-    def __init__(self, source: Growing, frames: int | None, idle_s: float, ahead: int = AHEAD) -> None:
+    def __init__(self, source: Growing, frames: int | None, idle_s: float, ahead: int) -> None:
         self._source, self._frames, self._idle_s = source, frames, idle_s
-        self._queue: queue.Queue[Arrived | Exception | None] = queue.Queue(max(ahead, AHEAD))
+        self._queue: queue.Queue[Arrived | Exception | None] = queue.Queue(ahead)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._seen: list[float] = []
@@ -197,7 +195,7 @@ class Writing:
     ) -> None:  # fmt: skip
         self._target, self._described, self._shape = target, described, shape
         self._version, self._overwrite, self._told = version, overwrite, written
-        self._queue: queue.Queue[tuple[int, Arrived, npt.NDArray[Any]] | None] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[tuple[int, Arrived, npt.NDArray[Any]] | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._error: Exception | None = None
         self._described_s, self._known = 0.0, list[list[float]]()

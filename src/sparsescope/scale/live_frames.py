@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,12 @@ from ..pipeline.room import Room
 from ..pipeline.stages import Levels, worst
 from ..pipeline.survey import Behind, Ground, Look
 from ..solvers.loop import Outcome
+
+SHARE: Final = 16
+"""Frames are worked on several at once only where one, with its result, takes less than this part of the memory."""
+
+WAITING: Final = 2
+"""Frames that are read, and results that wait to be written, beside those that are worked on."""
 
 
 class Now:
@@ -139,10 +146,14 @@ class Frames:
         factor = self.plan.recipe.upsample
         self.shape = (*self.first.shape[1:-2], *(n * factor for n in self.first.shape[-2:]))
         self.windows = Windows.of(self.first, self.plan)
-        self.at_once = max(1, self.engine.threads) if not self.windows.halo else self.windows.length
+        frame = math.prod(self.first.shape[1:]) * (self.first.dtype.itemsize + 4) + 4 * math.prod(self.shape)
+        fitting = max(1, self.room.allowed // (SHARE * frame))
+        self.at_once = self.windows.length if self.windows.halo else min(max(1, self.engine.threads), fitting)
+        flying = 2 * (self.at_once + WAITING) * frame
         longest = of_length(self.first, self.at_once)
-        self._parts = portion(longest, self.plan, self.engine.threads, self.room.allowed)
-        self.room.settle(self._parts.need.without_arrays())
+        self._parts = portion(longest, self.plan, self.engine.threads, self.room.allowed - flying)
+        need = self._parts.need.without_arrays()
+        self.room.settle(replace(need, solver=need.solver + flying))
         self._now = Now(np.asarray(self.first.data))
         self._image = self.first.replace(data=self._now)
         self._behind = any(r.background != "none" for r in (self.plan.recipe, *self.plan.channels))

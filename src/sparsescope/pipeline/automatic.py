@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..engines import Engine, Float32Array
 from ..image import Image
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe
 from ..tuning import Choice, Request, choose
+from ..tuning.crop import informative
 from .blocks import Index, Planes
 from .camera import Camera, camera
 from .continuity import MIN_STACK, z_factor
@@ -30,6 +32,12 @@ NEIGHBOURS_TZ = {"T": 2, "Z": 1}
 
 MOST_CONTINUITY = 1000.0
 """Largest continuity that a recipe holds."""
+
+MOST_SIDE = 2048
+"""Side in pixels of the part of a plane that is looked at."""
+
+CAMERA_SIDE = 1024
+"""Side in pixels of what shows the noise."""
 
 SAMPLED = 9
 """Planes of a stack among which the one with most structure is looked for."""
@@ -61,13 +69,14 @@ def automatic(
     axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= MIN_STACK), None)
     source = Planes(image, channel, recipe.hot_pixels)
     where = most_structure(source, image, axis)
-    planes = _neighbourhood(source, image, axis, where)
+    width = fwhm_yx_px or (DEFAULT_RESOLUTION_PX, DEFAULT_RESOLUTION_PX)
+    part = _Part.of(source, where, math.sqrt(width[0] * width[1]))
+    planes = _neighbourhood(part, image, axis, where)
     if np.ptp(planes[len(planes) // 2]) == 0:
         return defaults, None, ["the image is constant: there is nothing to choose from, defaults taken"], None
     levels = Levels(float(planes.max()), float(planes.mean()))
-    width = fwhm_yx_px or (DEFAULT_RESOLUTION_PX, DEFAULT_RESOLUTION_PX)
-
-    seen = camera(_following(source, image, where, planes, axis), image, math.sqrt(width[0] * width[1]))
+    frames = _middle(_following(part, image, where, planes, axis))
+    seen = camera(frames, image, math.sqrt(width[0] * width[1]))
 
     def behind(plane: Float32Array, mode: str) -> Float32Array:
         found = estimate_background(plane, recipe.replace(background=mode), levels, width)
@@ -82,11 +91,11 @@ def automatic(
         planes, width, fixed, axis if "continuity" in still_open else None, recipe.intent,
         int(DEFAULTS["sparse_iterations"]) if recipe.sparse_iterations == "auto" else int(recipe.sparse_iterations),
         recipe.deconvolution,
-        _stacks(source, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
+        _stacks(part, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
         radius_px=seen.noise.correlation_radius_px,
         variance=(seen.noise.variance_slope, seen.noise.variance_intercept, seen.noise.variance_floor),
     )  # fmt: skip
-    choice = choose(request, engine, behind)
+    choice = part.placed(choose(request, engine, behind))
     found = {name: choice.values[name] for name in still_open}
     if "continuity_t" in choice.values:
         found["continuity_t"] = choice.values["continuity_t"]
@@ -125,21 +134,53 @@ def _around(where: Index, image: Image, axis: str, neighbours: int) -> range:
     return range(middle - half, middle + half + 1)
 
 
-def _neighbourhood(planes: Planes, image: Image, axis: str | None, where: Index) -> Float32Array:
+@dataclass(frozen=True)
+class _Part:
+    """The part of each plane that is looked at, so that large planes take neither more memory nor more time."""
+
+    planes: Planes
+    window: tuple[slice, slice]
+
+    @classmethod
+    def of(cls, planes: Planes, where: Index, fwhm_px: float) -> _Part:
+        """Return the part of at most `MOST_SIDE` pixels with most structure in the plane at `where`."""
+        plane = planes.read(where)[0]
+        whole = (slice(0, plane.shape[0]), slice(0, plane.shape[1]))
+        return cls(planes, whole if max(plane.shape) <= MOST_SIDE else informative(plane, fwhm_px, MOST_SIDE))
+
+    def read(self, index: Index) -> Float32Array:
+        return np.ascontiguousarray(self.planes.read(index)[0][self.window])
+
+    def placed(self, choice: Choice) -> Choice:
+        """Return a choice that says where in the whole plane its crop lies."""
+        y, x = (
+            slice(one.start + part.start, one.stop + part.start)
+            for one, part in zip(choice.crop, self.window, strict=True)
+        )
+        return replace(choice, crop=(y, x))
+
+
+def _middle(frames: Float32Array) -> Float32Array:
+    """Return the middle of frames, as much as their noise needs; blocks of JPEG keep their places."""
+    starts = [max(0, (n - CAMERA_SIDE) // 2) // 8 * 8 for n in frames.shape[1:]]
+    return frames[:, starts[0] : starts[0] + CAMERA_SIDE, starts[1] : starts[1] + CAMERA_SIDE]
+
+
+def _neighbourhood(part: _Part, image: Image, axis: str | None, where: Index) -> Float32Array:
     """Read a plane with its neighbours along `axis`."""
     if axis is None:
-        return planes.read(where)[0][None]
-    return np.stack([planes.read({**where, axis: i})[0] for i in _around(where, image, axis, NEIGHBOURS)])
+        return part.read(where)[None]
+    return np.stack([part.read({**where, axis: i}) for i in _around(where, image, axis, NEIGHBOURS)])
 
 
-def _following(planes: Planes, image: Image, where: Index, read: Float32Array, axis: str | None) -> Float32Array:
+def _following(part: _Part, image: Image, where: Index, read: Float32Array, axis: str | None) -> Float32Array:
     """Frames that follow each other, or the one plane where there is no time: what shows the noise."""
     if axis == "T" or image.sizes.get("T", 1) < 2:
         return read if axis == "T" else read[len(read) // 2][None]
-    return np.stack([planes.read({**where, "T": t})[0] for t in _around(where, image, "T", 1)])
+    return np.stack([part.read({**where, "T": t}) for t in _around(where, image, "T", 1)])
 
 
-def _stacks(planes: Planes, image: Image, where: Index) -> Float32Array:
+def _stacks(part: _Part, image: Image, where: Index) -> Float32Array:
     """Read a plane with its neighbours along t and z, shape (T, Z, Y, X)."""
     times, depths = (_around(where, image, axis, NEIGHBOURS_TZ[axis]) for axis in "TZ")
-    return np.stack([np.stack([planes.read({**where, "T": t, "Z": z})[0] for z in depths]) for t in times])
+    return np.stack([np.stack([part.read({**where, "T": t, "Z": z}) for z in depths]) for t in times])

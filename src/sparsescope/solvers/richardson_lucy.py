@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Float32Array
-from ..engines.parts import Part, Stored, put, taken, whole_place
+from ..engines.parts import Part, Stored, put, taken
 from .data_term import DataTerm
 
 FLOOR = 1e-6
@@ -108,17 +108,22 @@ class RichardsonLucy:
         return float(along), float(square)
 
     def _compare(self, state: _State, part: Part, now: Float32Array, sums: npt.NDArray[np.float64]) -> None:
-        """Add what of ⟨v₋, v⟩ and ⟨v, v⟩ lies in the part, row by row, and let v be v₋."""
-        field = self.term.imaging.field
-        place = whole_place(part, self.term.imaging.object_shape)
-        inside = tuple(slice(max(p.start, f.start), min(p.stop, f.stop)) for p, f in zip(place, field, strict=True))
-        if any(p.start >= p.stop for p in inside):
+        """Set what of ⟨v₋, v⟩ and ⟨v, v⟩ lies in the part, row by row, and let v be v₋."""
+        imaging = self.term.imaging
+        field, place = imaging.field, (part,) if isinstance(part, slice) else part
+        inside = [(max(p.start, f.start), min(p.stop, f.stop)) for p, f in zip(place, field, strict=False)]
+        if any(first >= last for first, last in inside):
             return
-        here = tuple(slice(p.start - f.start, p.stop - f.start) for p, f in zip(inside, field, strict=True))
-        first, *corner = (i.start - p.start for i, p in zip(inside, place, strict=True))
+        corner = [first - p.start for (first, _), p in zip(inside, place, strict=True)]
+        corner += [f.start for f in field[len(place) :]]
+        here = tuple(slice(first - f.start, last - f.start) for (first, last), f in zip(inside, field, strict=False))
+        now = now[corner[0] : corner[0] + here[0].stop - here[0].start]
+        if len(here) == 1:
+            imaging.arithmetic.dots(state.change[here], now, tuple(corner[1:]), sums[:, here[0]].reshape(2, -1))
+            return
         change = taken(state.change, here)
         rows = np.empty((2, math.prod(change.shape[:-1])))
-        self.term.imaging.arithmetic.dots(change, now[first : first + len(change)], tuple(corner), rows)
+        imaging.arithmetic.dots(change, now, tuple(corner[1:]), rows)
         put(state.change, here, change)
         sums[:, *here[:-1]] += rows.reshape(2, *change.shape[:-1])
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from sparsescope.pipeline.needs import Portion, portion
 from sparsescope.pipeline.piecework import _Piecework
 from sparsescope.pipeline.room import Need, Room
 from sparsescope.pipeline.stack import Stack
+from sparsescope.scale.facts import facts_of
+from sparsescope.scale.journal import Journal
 
 Array = npt.NDArray[Any]
 
@@ -137,6 +141,36 @@ def test_stacks_tied_along_t_wait_for_their_planes_one_by_one(monkeypatch: pytes
     recipe = settings(background="none", continuity=0.3, continuity_t=0.3)
     ss.deconvolve(spots((4, 3, 21, 23)), recipe, **{**STACK, "axes": "TZYX", "psf": psf((3, 9, 9))})
     assert (waiting, most) == ([0], [1])
+
+
+def test_stacks_in_tiles_that_are_ended_and_gone_on_with_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = ss.as_image(spots((3, 7, 41, 53)), "TZYX", pixel_size_um=0.1, z_step_um=0.2)
+    planned = ss.plan(image, settings(background="flat", continuity=0), psf=psf())
+    allowed = short(image, planned)
+    monkeypatch.setattr(Room, "of", classmethod(lambda cls, most=None, folder=None, coming=0: cls(allowed)))
+    whole = ss.deconvolve(image, planned=planned, threads=2)
+
+    class Ended(BaseException):
+        pass
+
+    def end(progress: ss.Progress) -> None:
+        if progress.stage == "deconvolution" and progress.done >= 16:  # within the third stack
+            raise Ended
+
+    facts = facts_of(image, planned, "cpu")
+    with suppress(Ended), Journal(tmp_path / "out.ome.zarr", facts, axes=image.axes) as keeper:
+        ss.deconvolve(image, planned=planned, threads=2, keeper=keeper, on_progress=end)
+    solved: list[Any] = []
+    solve = _Piecework._deconvolved
+    monkeypatch.setattr(_Piecework, "_deconvolved", lambda *args: solved.append(1) or solve(*args))
+    allowed *= 4  # more memory changes nothing
+    with Journal(tmp_path / "out.ome.zarr", facts, axes=image.axes, resume=True) as keeper:
+        result = ss.deconvolve(image, planned=planned, threads=2, keeper=keeper)
+        np.testing.assert_array_equal(np.asarray(result.image.data), np.asarray(whole.image.data))
+    assert len(solved) == 1
+    assert result.measures == whole.measures
 
 
 def test_pixels_at_the_top_of_the_range_do_not_count_in_tiles_either(monkeypatch: pytest.MonkeyPatch) -> None:

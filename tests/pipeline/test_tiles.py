@@ -119,6 +119,15 @@ def test_the_result_does_not_depend_on_the_size_of_tiles(method: str, tmp_path: 
         assert np.abs(value - usual).max() <= 3e-4 * usual.max(), "only rounding, which iterations amplify"
 
 
+def test_the_result_does_not_depend_on_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    psf, shape = lop_sided((9, 11, 13), (3.0, 2.6, 2.6)), (7, 41, 37)
+    data, values = beads(shape, 13, 11), []
+    for threads in (1, 2):
+        monkeypatch.setitem(globals(), "CPU", pick("cpu", threads))
+        values.append(np.asarray(in_files(Deconvolver(recipe(), psf), tmp_path, (13, 20))(data, None).value))
+    np.testing.assert_array_equal(*values)
+
+
 def test_progress_is_told_and_a_psf_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     data = beads((40, 30), 10, 15)

@@ -161,8 +161,8 @@ def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allow
     arrays = STORED_ARRAYS + (2 if not has_sparse_stage(recipe) else 0) + (cut.factor > 1)
     remedy = "crop the stack, or use --dimensions 2d" if deep else "crop the image"
     return replace(
-        first, need=replace(first.need, solver=need, files=cut.disk_bytes(arrays), remedy=remedy), tile=tile,
-        tile_work=cut.work(tile), spare_bytes=0,
+        first, need=replace(first.need, solver=need, files=first.need.files + cut.disk_bytes(arrays), remedy=remedy),
+        tile=tile, tile_work=cut.work(tile), spare_bytes=0,
     )  # fmt: skip
 
 
@@ -183,11 +183,13 @@ def _first_in_files(
     block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
     for share in (1, 2, 4, 8, allowed + 1):
         block_bytes = block.largest((allowed - held) // share)
-        solver = max(reading, held + block.bytes(block_bytes)[0])
+        state, copies = block.bytes(block_bytes)
+        solver = max(reading, held + state)
         if solver <= allowed:
             break
     banded = not tied.axes
-    return Portion(replace(empty, solver=solver), block_bytes, 0, not banded, block.overlap(block_bytes), None, banded)
+    need = replace(empty, solver=solver, files=2 * copies)
+    return Portion(need, block_bytes, 0, not banded, block.overlap(block_bytes), None, banded)
 
 
 def _in_memory(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion:

@@ -27,7 +27,7 @@ SOLVED_PIXELS: Final = 8_000_000
 SEEN_PIXELS: Final = 100_000_000
 """Most pixels of a task whose planes are only looked at."""
 
-MANY: Final = 200
+MANY: Final = 100
 """Workers from which on tasks grow with their number: a scheduler hands out some hundred tasks in a second."""
 
 ROUNDS: Final = 4

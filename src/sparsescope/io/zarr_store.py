@@ -18,6 +18,9 @@ from ..errors import InputError
 MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 """Files that make a folder a Zarr store."""
 
+PACKING = 1
+"""Level of Zstandard: results are 1 to 4 % larger than at level 3, and packed in less than half the time."""
+
 _MOST_JSON = 2**26
 _MOST_CHUNK = 2**31
 _MOST_LENGTH = 2**40
@@ -315,11 +318,11 @@ def new_array(
 
     three = group.metadata.zarr_format == 3
     if three:
-        compressor: Any = codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+        compressor: Any = codecs.BloscCodec(cname="zstd", clevel=PACKING, shuffle="shuffle")
     else:
         import numcodecs
 
-        compressor = numcodecs.Blosc(cname="zstd", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE)
+        compressor = numcodecs.Blosc(cname="zstd", clevel=PACKING, shuffle=numcodecs.Blosc.SHUFFLE)
     return group.create_array(
         name,
         shape=tuple(shape),

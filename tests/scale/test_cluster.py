@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,8 @@ def test_an_error_of_the_one_who_is_told_ends_the_work(cluster: Cluster) -> None
 def test_what_is_known_of_workers(cluster: Cluster) -> None:
     assert [(one.threads, one.memory_bytes) for one in cluster.workers()] == [(1, 2 * 10**9)] * 2
     assert cluster.dashboard.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(cluster.dashboard, timeout=60) as page:
+        assert b"Bokeh" in page.read()
     assert len(set(cluster.on_every_worker(os.getpid))) == 2
 
 

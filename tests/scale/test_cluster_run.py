@@ -179,6 +179,8 @@ def test_arrays_in_memory_are_not_sent_to_workers(cluster: Cluster, tmp_path: Pa
     planned = plan(image, ss.Recipe(**FAST, continuity=0), resolution_um=0.25)
     with pytest.raises(TypeError, match="kept in files"):
         deconvolve_on(cluster, image, planned, Nowhere(Room(10**9)), scratch_folder=tmp_path)
+    with pytest.raises(TypeError, match="read plane by plane"):
+        on(cluster, image.replace(data=np.asarray(image.data)), planned, tmp_path / "out.ome.zarr")
 
 
 def test_batches_hold_every_item_once_in_order() -> None:

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from ..engines import Engine, pick
 from ..errors import ClusterError
 from ..pipeline.context import Context
@@ -108,8 +110,8 @@ class Sent:
         plan = replace(context.plan, tuning=(), cameras=(), sources={}, notes=())
         arrays = [array for array in (context.out, context.background) if array is not None]
         files = [array.folder for array in arrays if hasattr(array, "folder")]
-        if len(files) < len(arrays) or isinstance(context.image.data, type(context.out)):
-            raise TypeError("workers need a result and a background that are kept in files")
+        if len(files) < len(arrays) or isinstance(context.image.data, np.ndarray):
+            raise TypeError("workers need an input read plane by plane, and result and background kept in files")
         values = (context.image, plan, context.parts, context.room, context.out, context.background)
         bare = replace(job, context=None, **({"meter": None} if isinstance(job, Solve) else {}))
         return cls(bare, pickle.dumps(values), tuple(files), threads, together)

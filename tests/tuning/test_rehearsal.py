@@ -63,9 +63,9 @@ def test_what_is_finer_than_half_the_psf_does_not_count() -> None:
 
 def test_the_made_up_frame_has_the_light_of_the_plane_and_the_noise_that_was_measured() -> None:
     plane = lines(500.0)
-    quiet, noisy = (rehearsal(plane, (0.0, v, 0.0)).net[0] * bench(plane).scale for v in (1e-9, 400.0))
+    quiet, noisy = (rehearsal(plane, (0.0, v, 0.0)).nets[0][0] * bench(plane).scale for v in (1e-9, 400.0))
     assert (noisy - quiet).std() == pytest.approx(20, rel=0.03)
-    photons = rehearsal(plane).net[0] * bench(plane).scale
+    photons = rehearsal(plane).nets[0][0] * bench(plane).scale
     bright, dark = quiet > 300, quiet < 20
     assert np.var((photons - quiet)[bright]) == pytest.approx(BEHIND + quiet[bright].mean(), rel=0.25)
     assert np.var((photons - quiet)[dark]) == pytest.approx(BEHIND + quiet[dark].mean(), rel=0.1)

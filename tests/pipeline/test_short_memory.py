@@ -117,6 +117,8 @@ def test_what_does_not_fit_is_cut_and_comes_out_the_same(case: Any, monkeypatch:
     assert np.abs(a - b).max() <= 1e-3 * a.max()
     assert result.measures == pytest.approx(usual.measures, rel=1e-3, abs=1e-4)
     assert set(usual.notes) <= set(result.notes)
+    if values.get("sparse_iterations") == 0:
+        assert result.notes == usual.notes, "no sparse stage, no bands"
     assert told[-1].done == told[-1].total
     assert [p.done for p in told if p.stage == "deconvolution"] == sorted(
         p.done for p in told if p.stage == "deconvolution"

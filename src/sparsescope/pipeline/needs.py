@@ -180,6 +180,8 @@ def _first_in_files(
         for count in (at_once, 1):
             if count * whole <= allowed:
                 return Portion(replace(empty, solver=count * whole), blocks.BLOCK_BYTES, 0, count > 1 or at_once == 1)
+    if not tied.axes and not has_sparse_stage(recipe):
+        return Portion(replace(empty, solver=reading), blocks.BLOCK_BYTES, 0, False, banded=True)
     block = _Block(sizes, tied.axes, early, float(recipe.fidelity), tied.t or tied.z)
     for share in (1, 2, 4, 8, allowed + 1):
         block_bytes = block.largest((allowed - held) // share)

@@ -25,7 +25,7 @@ def scene(peak: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def request(stack: np.ndarray, method: str = "rl") -> DeepRequest:
-    return DeepRequest(stack, np.full_like(stack, 3), PSF, 4.0, VALUES, 30, method, 0)
+    return DeepRequest(stack, np.full_like(stack, 3), float(stack.max()) - 3, PSF, 4.0, VALUES, 30, method, 0)
 
 
 @pytest.mark.parametrize("method", ["rl", "landweber"])

@@ -11,6 +11,8 @@ from ..engines import Engine
 from ..image import Image
 from ..recipe import Recipe
 from ..tuning import Choice, DeepRequest, choose_depth
+from ..tuning.crop import informative
+from ..tuning.depth import SIDE
 from .automatic import most_structure
 from .blocks import Planes
 from .continuity import continuity_of
@@ -42,18 +44,26 @@ def iterations(
     where = most_structure(source, image, "Z")
     length = image.sizes["Z"]
     first = max(0, min(where["Z"] - DEPTH // 2, length - DEPTH))
-    planes = [source.read({**where, "Z": z})[0] for z in range(first, min(length, first + DEPTH))]
-    stack = np.stack(planes)
-    levels = Levels(float(stack.max()), float(stack.mean()))
-    found = [estimate_background(plane, recipe, levels, spread.fwhm_yx_px) for plane in planes]
-    behind = np.stack([np.zeros_like(p) if b is None else b for p, b in zip(planes, found, strict=True)])
+    width = float(np.sqrt(np.prod(spread.fwhm_yx_px)))
+    depths = range(first, min(length, first + DEPTH))
+    crop = informative(source.read({**where, "Z": depths[len(depths) // 2]})[0], width, SIDE)
+    seen = [(float(plane.max()), float(plane.mean())) for plane in (source.read({**where, "Z": z})[0] for z in depths)]
+    levels = Levels(max(most for most, _ in seen), float(np.mean([mean for _, mean in seen])))
+    parts, behind, scale = [], [], 0.0
+    for z in depths:  # planes one by one: of each only a part is kept
+        plane = source.read({**where, "Z": z})[0]
+        found = estimate_background(plane, recipe, levels, spread.fwhm_yx_px)
+        found = np.zeros_like(plane) if found is None else found
+        scale = max(scale, float((plane - found).max()))
+        parts.append(plane[crop].copy())
+        behind.append(found[crop].copy())
     values = {
         "fidelity": float(recipe.fidelity),
         "sparsity": float(recipe.sparsity),
         "continuity": continuity_of(image, recipe).z,
     }
     request = DeepRequest(
-        stack, behind, spread.psf.data, float(np.sqrt(np.prod(spread.fwhm_yx_px))), values,
+        np.stack(parts), np.stack(behind), scale, spread.psf.data, width, values,
         int(recipe.sparse_iterations) if has_sparse_stage(recipe) else 0, recipe.deconvolution, choice.radius_px,
     )  # fmt: skip
     count, points = choose_depth(request, engine)

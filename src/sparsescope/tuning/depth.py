@@ -14,7 +14,6 @@ from ..solvers.data_term import DataTerm
 from ..solvers.landweber import Landweber
 from ..solvers.richardson_lucy import RichardsonLucy
 from .choice import Point
-from .crop import informative
 from .holdout import errors, hold_out, weights
 from .trial import Bench, Setting
 
@@ -22,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 
 COUNTS = (3, 5, 7, 10, 14, 20, 30, 45, 65)
 SIDE = 96
-"""Side of the small stack in pixels."""
+"""Side in pixels of the part of a stack that is enough."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,9 @@ class DeepRequest:
     Attributes
     ----------
     stack, behind : array, shape (Z, Y, X), float32
-        Counts, and background in counts.
+        Counts of a small part, and background in counts.
+    scale : float
+        Largest value above the background of the whole planes, in counts.
     psf : array, shape (z, y, x), float32
         On the voxels of the stack, sum 1.
     fwhm_px : float
@@ -51,6 +52,7 @@ class DeepRequest:
 
     stack: Floats
     behind: Floats
+    scale: float
     psf: Floats
     fwhm_px: float
     values: Mapping[str, float]
@@ -76,12 +78,11 @@ def choose_depth(request: DeepRequest, engine: Engine) -> tuple[int, tuple[Point
     object then predicts them; planes at the ends, which see half of their neighbours, are not scored. Of counts that
     predict equally well, the least is taken.
     """
-    crop = informative(request.stack[len(request.stack) // 2], request.fwhm_px, SIDE)
-    data, behind = (part[:, crop[0], crop[1]].copy() for part in (request.stack, request.behind))
+    data, behind = request.stack, request.behind
     weight = np.stack([weights(plane, request.fwhm_px) for plane in data])
     shape = (data.shape[1], data.shape[2])
     holdouts = [hold_out(shape, request.radius_px, request.seed + 300 + i) for i in range(len(data))]
-    scale = max(float((request.stack - request.behind).max()), 1e-12)
+    scale = max(request.scale, 1e-12)
     empty = np.ones(1, np.float32)
     bench = Bench(
         data, behind, weight, slice(0, len(data)), scale, (empty, empty), request.method, request.sparse_iterations,

@@ -23,6 +23,8 @@ def test_it_writes_image_truth_psf_and_recipe_with_their_sizes(cli: Cli, tmp_pat
     image, truth, psf = (read(out / f"{name}.ome.tif") for name in ("image", "truth", "psf"))
     assert (image.axes, image.shape, image.dtype, image.pixel_size_um) == ("YX", (64, 64), np.dtype("uint16"), 0.05)
     assert (truth.shape, truth.pixel_size_um) == ((64, 64), 0.05)
+    assert image.meta["offset_counts"] == 100
+    assert not {"gain_e_per_count", "offset_counts", "read_noise_e"} & set(truth.meta)
     assert np.isclose(psf.block().sum(), 1, atol=1e-5)
     assert psf.pixel_size_um == 0.05
     rows = list(csv.DictReader((out / "objects.csv").read_text().splitlines()))

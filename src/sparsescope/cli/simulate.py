@@ -196,10 +196,11 @@ def _write(out: Path, made: Simulated, overwrite: bool) -> None:
     setup = made.setup
     interval = setup.interval_s if made.axes == "TYX" else None
     about = {"simulation": setup.to_toml()}
-    for name, values in (("image", made.image), ("truth", made.truth)):
+    camera = {} if setup.gaussian else setup.camera.stated()
+    for name, values, more in (("image", made.image, camera), ("truth", made.truth, {})):
         image = as_image(values, made.axes, pixel_size_um=setup.pixel_size_um, interval_s=interval)
-        kind = str(values.dtype)
-        write(out / f"{name}.ome.tif", image.replace(meta={"provenance": about}), dtype=kind, overwrite=overwrite)
+        meta = {"provenance": {**about, **more}}
+        write(out / f"{name}.ome.tif", image.replace(meta=meta), dtype=str(values.dtype), overwrite=overwrite)
     psf = as_image(made.psf.data, "YX", pixel_size_um=setup.pixel_size_um)
     write(out / "psf.ome.tif", psf.replace(meta={"provenance": about}), overwrite=overwrite)
     for name, text in (("simulation.toml", setup.to_toml()), ("objects.csv", objects_csv(made))):

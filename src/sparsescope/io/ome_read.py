@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..image import Channel
+from .camera_facts import stated
 from .damage import MAX_PLANES
 from .facts import IMMERSION_INDEX, Facts, length_um, positive, time_s
 from .provenance import NAMESPACE, unpack
@@ -79,6 +80,7 @@ def facts(root: Element, number: int, shape: dict[str, int]) -> Facts:
     if bits is not None:
         found.meta["bits"] = int(bits)
     _optics(root, image, found)
+    found.meta |= stated((entry.get("K", ""), entry.text or "") for entry in _entries(root))
     made = provenance(root)
     if made:
         found.meta["provenance"] = made
@@ -111,13 +113,16 @@ def _kinds(channels: list[Element], found: Facts) -> None:
         found.meta["pinhole_um"] = holes[0] if len(set(holes)) == 1 else tuple(holes)
 
 
+def _entries(root: Element, namespace: str | None = None) -> Iterator[Element]:
+    """Every key and value of the map annotations, or of those of one namespace."""
+    for annotation in _all(root, "MapAnnotation"):
+        if namespace is None or annotation.get("Namespace") == namespace:
+            yield from _all(annotation, "M")
+
+
 def provenance(root: Element) -> dict[str, Any]:
     """Return what sparsescope has noted in the file about its making; empty when there is nothing."""
-    pairs: list[tuple[str, str]] = []
-    for annotation in _all(root, "MapAnnotation"):
-        if annotation.get("Namespace") == NAMESPACE:
-            pairs += [(entry.get("K", ""), entry.text or "") for entry in _all(annotation, "M")]
-    return unpack(pairs)
+    return unpack((entry.get("K", ""), entry.text or "") for entry in _entries(root, NAMESPACE))
 
 
 def _optics(root: Element, image: Element, found: Facts) -> None:

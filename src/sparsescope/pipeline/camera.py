@@ -10,10 +10,8 @@ import numpy as np
 
 from ..engines import Float32Array
 from ..image import Image
+from ..io.camera_facts import NAMES
 from ..preprocess.noise import Noise, estimate_noise
-
-NAMES = ("gain_e_per_count", "offset_counts", "read_noise_e")
-"""Numbers of a camera, as keys of ``Image.meta`` where a file or the caller states them."""
 
 FEW_PHOTONS = 10.0
 """Photons in the brightest pixels below which noise hides all but the coarsest structures."""

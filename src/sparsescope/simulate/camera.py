@@ -71,6 +71,23 @@ class Camera:
         if self.bits != 0 and not 8 <= self.bits <= 16:
             raise RecipeError(f"bits = {self.bits} is not allowed: 8 to 16, or 0 for real numbers")
 
+    def stated(self) -> dict[str, float]:
+        """Return gain, offset and read noise as a file states them: of the whole camera, spreads left out.
+
+        Multiplication doubles the variance of the light, so that an EMCCD counts like a camera of half its gain.
+
+        Examples
+        --------
+        >>> Camera(gain_e_per_count=4.0, read_noise_e=40.0, em_gain=100.0).stated()
+        {'gain_e_per_count': 2.0, 'offset_counts': 100.0, 'read_noise_e': 0.2}
+        """
+        excess = 2.0 if self.em_gain > 1 else 1.0
+        return {
+            "gain_e_per_count": self.gain_e_per_count / excess,
+            "offset_counts": self.offset_counts,
+            "read_noise_e": self.read_noise_e / self.em_gain / excess,
+        }
+
     def maps(self, shape: tuple[int, int], rng: np.random.Generator) -> Maps:
         """Return offset, gain and read noise of each pixel; the spreads are 0 for all but sCMOS cameras."""
         normal = rng.standard_normal((3, *shape))

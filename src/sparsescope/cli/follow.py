@@ -198,6 +198,8 @@ def _finish(job: Job, done: Followed) -> None:
     if done.median_s is not None and done.most_s is not None:
         text = f"{say.duration(done.median_s)} median, {say.duration(done.most_s)} for 95 %"
         rows.append(("latency", text, _which(done)))
+    else:
+        rows.append(("latency", "–", "every frame was complete before the first result was on disk"))
     say.table(rows)
     show.notes([*done.image.meta.get("notes", ()), *done.notes])
     say.line(f"  {say.plain(job.target)}   {say.size(stored_bytes(job.target))}", style="green")

@@ -79,6 +79,11 @@ def test_a_worker_killed_in_the_middle_costs_no_item_and_doubles_none(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_is_lost_with_a_worker_before_it_was_fetched_is_done_again(cluster: Cluster, tmp_path: Path) -> None:
+    assert gather(cluster, plain_work.died_after, 20, str(tmp_path)) == Counter((i, i) for i in range(20))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_an_item_that_ends_every_process_is_told_in_words(cluster: Cluster) -> None:
     with pytest.raises(ClusterError, match=r"4 workers were lost .* over the same part .*--max-memory.*--resume"):
         gather(cluster, plain_work.deadly, 4)

@@ -37,6 +37,9 @@ SAME: Final = ("python", "sparsescope", "dask", "distributed")
 """What must be the same version everywhere, for tasks to be understood and results to be the same."""
 
 
+LOST: Final = "the scheduler of the cluster is lost: start it and its workers again, and go on with --resume"
+
+
 @dataclass(frozen=True)
 class Worker:
     """One process that works.
@@ -176,15 +179,16 @@ class Cluster:
         """
         token = secrets.token_hex(8)
         waiting: dict[Any, Item] = {}
-        with _in_words(), self._calling_off(waiting), self._holding(token, shared):
-            done = _library().as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
+        with self._calling_off(waiting), self._holding(token, shared):
+            done = _library().as_completed(loop=self._client.loop)
             rest = enumerate(items)
             seen = _Seen(self, time.monotonic())
 
             def hand_out() -> None:
                 for number, item in islice(rest, max(0, seen.most - len(waiting))):
                     key = f"{name}-{token}-{number}"
-                    future = self._client.submit(call, function, token, item, key=key, pure=False)
+                    with _in_words():
+                        future = self._client.submit(call, function, token, item, key=key, pure=False)
                     waiting[future] = item
                     done.add(future)
 
@@ -194,9 +198,11 @@ class Cluster:
                     seen.look()
                     time.sleep(0.01)
                     continue
-                for future, found in done.next_batch(block=False):
-                    item = waiting.pop(future)
-                    on_done(item, _value(future, found, name))
+                batch = done.next_batch(block=False)
+                with _in_words():
+                    found = self._client.gather(dict(enumerate(batch)), errors="skip")  # does what is lost again
+                for number, future in enumerate(batch):
+                    on_done(waiting.pop(future), _value(future, found[number], name))
                 seen.moved()
                 hand_out()
 
@@ -204,7 +210,8 @@ class Cluster:
     def _holding(self, token: str, shared: Any) -> Iterator[None]:
         """Have every worker hold what is shared, also those that come later, while the block runs."""
         plugin = _plugin(token, pickle.dumps(shared))
-        _again(lambda: self._client.register_plugin(plugin, name=token))
+        with _in_words():
+            _again(lambda: self._client.register_plugin(plugin, name=token))
         try:
             yield
         finally:
@@ -311,19 +318,17 @@ def _connect(distributed: Any, address: str, made: Any, connecting_s: float) -> 
 
 @contextlib.contextmanager
 def _in_words() -> Iterator[None]:
-    """Turn the loss of the scheduler into words."""
+    """Turn the loss of the scheduler into words; only calls of the library stand in this block."""
     from concurrent.futures import CancelledError
 
-    distributed = _library()
-    lost = (CancelledError, distributed.CancelledError, distributed.comm.CommClosedError, OSError)
     try:
         yield
-    except lost as error:
-        if isinstance(error, OSError) and not isinstance(error, distributed.comm.CommClosedError):
-            raise
-        raise ClusterError(
-            "the scheduler of the cluster is lost: start it and its workers again, and go on with --resume"
-        ) from None
+    except (
+        CancelledError,
+        _library().CancelledError,
+        OSError,
+    ):  # connections that are closed and waits are among these
+        raise ClusterError(LOST) from None
 
 
 def _again(tell: Callable[[], Found], times: int = 5) -> Found:
@@ -354,13 +359,13 @@ def _short(package: str, version: str | None) -> str | None:
     return ".".join(version.split(".")[:2]) if package == "python" and version else version
 
 
-def _value(future: Any, found: Any, name: str) -> Any:
-    """Return what a task has found; raise what it raised."""
-    if future.status == "finished":
-        return found
-    if future.status != "error":
-        raise _library().CancelledError(future.key)
-    error = found[1]
+def _value(future: Any, found: tuple[Any] | None, name: str) -> Any:
+    """Return what a task has found; raise what it raised where it found nothing."""
+    if found is not None:
+        return found[0]
+    error = future.exception()
+    if error is None:
+        raise ClusterError(LOST)
     if isinstance(error, _library().KilledWorker):
         raise ClusterError(
             f"{error.allowed_failures + 1} workers were lost one after the other over the same part of the work "

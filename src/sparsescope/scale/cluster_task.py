@@ -48,12 +48,12 @@ def release(token: str) -> None:
     _opened.pop(token, None)
 
 
-def call(function: Callable[[Any, Any], Any], token: str, item: Any) -> Any:
-    """Work on one item."""
+def call(function: Callable[[Any, Any], Any], token: str, item: Any) -> tuple[Any]:
+    """Work on one item; return what was found in a tuple, so that it is never None."""
     with _TURN, in_this_thread():
         if token not in _opened:
             _opened[token] = pickle.loads(_content[token])
-        return function(_opened[token], item)
+        return (function(_opened[token], item),)
 
 
 def busy(dask_worker: Any) -> bool:

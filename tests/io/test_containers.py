@@ -177,7 +177,7 @@ def test_a_packed_nd2_frame_that_unpacks_to_less_is_damaged(tmp_path: Path) -> N
     path = files.nd2(
         tmp_path / "a.nd2", TZCYX[0], "Z", channels=("a", "b"), packed=True, chunks={b"ImageDataSeq|1!": short}
     )
-    with pytest.raises(InputError, match="pixels (of its plane .* )?are damaged"):
+    with pytest.raises(InputError, match=r"pixels (of its plane .* )?are damaged"):
         io.read(path)
 
 

@@ -335,11 +335,11 @@ def test_a_corrupt_chunk_is_an_error_not_an_image(tmp_path: Path) -> None:
     io.write(tmp_path / "a.zarr", IMAGE)
     chunk = tmp_path / "a.zarr" / "0" / "c" / "1" / "0" / "2" / "0" / "0"
     chunk.write_bytes(chunk.read_bytes()[:50])
-    with pytest.raises(InputError, match="pixels (of its plane .* )?are damaged"):
+    with pytest.raises(InputError, match=r"pixels (of its plane .* )?are damaged"):
         io.read(tmp_path / "a.zarr")
     lazy = io.read(tmp_path / "a.zarr", lazy=True)
     assert np.array_equal(np.asarray(lazy.data[0]), DATA[0].astype("float32"))
-    with pytest.raises(InputError, match="pixels (of its plane .* )?are damaged"):
+    with pytest.raises(InputError, match=r"pixels (of its plane .* )?are damaged"):
         np.asarray(lazy.data)
 
 

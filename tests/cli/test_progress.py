@@ -47,6 +47,11 @@ def test_long_work_says_rate_and_remaining_time_every_few_seconds() -> None:
     assert len(lines) == 20 / EVERY_S
 
 
+def test_what_was_done_before_is_no_speed() -> None:
+    lines = run([(float(i), At("deconvolution", 61 + i, 100)) for i in range(11)])
+    assert lines[-1] == "cell.tif: deconvolution 71/100 frames, 1.1 frames/s, 26 s left"
+
+
 def test_rate_and_remaining_time_are_those_of_the_stage() -> None:
     lines = run([(0, At("background", 0, 10)), (100, At("sparse", 0, 10)), (110, At("sparse", 5, 10))])
     assert lines[-1] == "cell.tif: sparse 5/10 frames, 0.5 frames/s, 10 s left"

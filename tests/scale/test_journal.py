@@ -158,9 +158,13 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
             seen.extend(piece.number for piece in items)
             super().each(job, items, found, together=together)
 
+    reports: list[int] = []
     with journal(tmp_path / "a.tif", image, how) as kept:
-        deconvolve(image, **how, keeper=kept, crew=Noting(pick("auto", 1)))
+        crew = Noting(pick("auto", 1))
+        deconvolve(image, **how, keeper=kept, crew=crew, on_progress=lambda step: reports.append(step.done))
     assert seen == [5, 6]
+    assert reports[0] == 6
+    assert reports[-1] == 7
 
 
 def test_a_line_that_was_cut_off_is_dropped_and_written_anew(tmp_path: Path) -> None:

@@ -33,21 +33,21 @@ def plain_lines(
     name: str, write: Callable[[str], None] = say.aside, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[Step], None]:
     """Return a callback that writes a line every few seconds, with rate and remaining time of the stage."""
-    stage, began, last = "", clock(), clock()
+    stage, began, before, last = "", clock(), 0, clock()
 
     def report(step: Step) -> None:
-        nonlocal stage, began, last
+        nonlocal stage, began, before, last
         now = clock()
         if step.stage != stage:
-            stage, began = step.stage, now
+            stage, began, before = step.stage, now, max(0, step.done - 1)
             if stage == "compiling":
                 write(f"{say.plain(name)}: compiling the kernels, once after installation …")
         if now - last < EVERY_S:
             return
         last = now
         text = f"{say.plain(name)}: {step.stage} {step.done}/{step.total} {step.unit}"
-        if step.done and now > began:
-            rate = step.done / (now - began)
+        if step.done > before and now > began:
+            rate = (step.done - before) / (now - began)
             text += f", {rate:.3g} {step.unit}/s, {say.duration((step.total - step.done) / rate)} left"
         write(text)
 
@@ -57,7 +57,7 @@ def plain_lines(
 def _bars(progress: Progress, name: str) -> Callable[[Step], None]:
     """Return a callback that keeps one bar for each stage."""
     tasks: dict[str, TaskID] = {}
-    began: dict[str, float] = {}
+    began: dict[str, tuple[float, int]] = {}
 
     def report(step: Step) -> None:
         now = time.monotonic()
@@ -65,9 +65,10 @@ def _bars(progress: Progress, name: str) -> Callable[[Step], None]:
             if step.stage == "deconvolution" and "compiling" in tasks:  # the first result means that kernels are there
                 progress.remove_task(tasks.pop("compiling"))
             tasks[step.stage] = progress.add_task(f"{say.plain(name)}: {step.stage}", total=step.total, rate="")
-            began[step.stage] = now
-        elapsed = now - began[step.stage]
-        rate = f"{step.done / elapsed:.3g} {step.unit}/s" if step.done and elapsed > 0.5 else step.unit
+            began[step.stage] = now, max(0, step.done - 1)
+        started, before = began[step.stage]
+        elapsed, done = now - started, step.done - before
+        rate = f"{done / elapsed:.3g} {step.unit}/s" if done and elapsed > 0.5 else step.unit
         progress.update(tasks[step.stage], completed=step.done, total=step.total, rate=rate)
 
     return report

@@ -81,10 +81,11 @@ class Meter:
     _done: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def at(self, stage: str, item: Any, planes: float) -> None:
-        """Say that so many planes of an item, known by any name, are through a stage."""
+    def at(self, stage: str, item: Any, planes: float, *, before: bool = False) -> None:
+        """Say that so many planes of an item, known by any name, are through a stage; `before` this run began."""
         with self._lock:
             more = planes - self._items.get((stage, item), 0.0)
             self._items[stage, item] = planes
             self._done[stage] = self._done.get(stage, 0.0) + more
-            self.report(Progress(stage, int(self._done[stage] + 1e-6), self.planes, self.unit))
+            if not before:
+                self.report(Progress(stage, int(self._done[stage] + 1e-6), self.planes, self.unit))

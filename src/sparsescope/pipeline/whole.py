@@ -86,7 +86,7 @@ class Whole:
         todo = {piece.number: piece for piece in pieces(self.image, self.plan, self.parts.block_bytes)}
         for done in self.keeper.done():
             if done.number in todo and self._intact(todo[done.number], done):
-                self._add(todo.pop(done.number), done)
+                self._add(todo.pop(done.number), done, before=True)
         scaled = {channel: ground.scaled(scale) for channel, ground in grounds.items()}
         solve = Solve(self.context, scaled, self.meter, self.keeper.lasting)
 
@@ -144,10 +144,10 @@ class Whole:
             text = f"{which}nothing stands above the background (constant or empty): the result is zero"
             self.account.empty.append(text)
 
-    def _add(self, piece: Piece, done: PieceDone) -> None:
+    def _add(self, piece: Piece, done: PieceDone, *, before: bool = False) -> None:
         self.account.add(done.account)
         self.outcomes.append(done.outcome)
-        self.meter.at(DECONVOLUTION, piece.number, len(piece.kept))
+        self.meter.at(DECONVOLUTION, piece.number, len(piece.kept), before=before)
 
     def result(self, engine: str, seconds: float) -> Result:
         """Gather what has been computed."""

@@ -12,13 +12,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import plain_work
 from sparsescope.errors import ClusterError, InputError
-from sparsescope.scale.cluster import AHEAD, Cluster, local_workers
+from sparsescope.scale.cluster import AHEAD, Cluster, _value, local_workers
 
 pytest.importorskip("distributed")
 
@@ -79,9 +80,11 @@ def test_a_worker_killed_in_the_middle_costs_no_item_and_doubles_none(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_lost_with_a_worker_before_it_was_fetched_is_done_again(cluster: Cluster, tmp_path: Path) -> None:
-    assert gather(cluster, plain_work.died_after, 20, str(tmp_path)) == Counter((i, i) for i in range(20))
-    assert len(list(tmp_path.iterdir())) == 2
+def test_what_was_fetched_counts_also_when_its_worker_is_lost_just_then() -> None:
+    lost = SimpleNamespace(status="lost", exception=lambda: None)
+    assert _value(lost, (5,), "work") == 5
+    with pytest.raises(ClusterError, match="scheduler of the cluster is lost"):
+        _value(lost, None, "work")
 
 
 def test_an_item_that_ends_every_process_is_told_in_words(cluster: Cluster) -> None:

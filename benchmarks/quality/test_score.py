@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import mild
 import numpy as np
 import pytest
 from scenes import DEVELOPMENT, HELD_OUT, KINDS, RING_RADIUS, RINGS, SIDE, scene, scenes
@@ -84,5 +85,17 @@ def test_every_haze_meets_both_shapes_of_the_psf_every_light_and_every_gain() ->
         assert len(met) == len({s.haze for s in made}) * len({getattr(s, other) for s in made})
 
 
-def test_no_seed_is_in_both_sets() -> None:
-    assert not set(DEVELOPMENT) & set(HELD_OUT)
+def test_no_seed_is_in_two_sets() -> None:
+    sets = [set(seeds) for seeds in (DEVELOPMENT, HELD_OUT, mild.DEVELOPMENT, mild.HELD_OUT)]
+    assert len(set.union(*sets)) == sum(map(len, sets))
+
+
+@pytest.mark.parametrize("kind", mild.KINDS)
+def test_a_mild_frame_is_the_same_again_and_has_the_background_it_says(kind: str) -> None:
+    made = mild.scene(kind, 500, 2000)
+    assert np.array_equal(made.image, mild.scene(kind, 500, 2000).image)
+    assert not np.array_equal(made.image, mild.scene(kind, 500, 2001).image)
+    assert mild.HAZE[0] <= made.haze <= mild.HAZE[1]
+    assert np.ptp(made.background) == pytest.approx(made.haze * 500)
+    assert mild.FLAT[0] * 500 <= made.background.min() <= mild.FLAT[1] * 500
+    assert made.noise.std() == pytest.approx(np.sqrt(np.mean(made.signal + made.background)), rel=0.1)

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import sparsescope as ss
+from sparsescope.pipeline import piecework
 
 from .conftest import Cli, spots
 from .test_dry_run import FAST
@@ -185,3 +187,26 @@ def test_the_result_says_nothing_of_its_history(cli: Cli, tmp_path: Path) -> Non
         for path in (out / "movie_sparse.ome.zarr", tmp_path / "plain" / "movie_sparse.ome.tif")
     )
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("how", ["a chunk vanishes", "a chunk is written anew"])
+def test_an_input_that_changes_meanwhile_gives_no_result(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    source, out = tmp_path / "in.ome.zarr", tmp_path / "out"
+    ss.write(source, ss.as_image(spots(6, 96, 96), "TYX", pixel_size_um=0.1), dtype="uint16")
+    put = piecework._Piecework._put
+
+    def changing(*given: Any) -> None:
+        chunk = source / "0" / "c" / "4" / "0" / "0"
+        if how == "a chunk vanishes":
+            chunk.unlink(missing_ok=True)
+        else:
+            os.utime(chunk)
+        put(*given)
+
+    monkeypatch.setattr(piecework._Piecework, "_put", changing)
+    said = cli(*command(source, out, "ome-zarr"))
+    assert said.code == 1
+    assert "has changed since the run began" in said.err
+    assert [path.name for path in out.iterdir() if not path.name.startswith(".")] == []

@@ -42,13 +42,16 @@ def prepare(job: Job, *, dry: bool = False) -> tuple[Image, str, Plan]:
 def work(job: Job) -> Done:
     """Read, deconvolve, write and show one file; raises a SparsescopeError where that cannot be done."""
     from ..io import write
+    from ..scale.facts import check_same, fingerprint
 
     image, dtype, planned = prepare(job)
     if not job.silent:
         _outlook(job, image, planned)
+    before = fingerprint(job.source)
     with keeping.kept(job, image, planned, dtype) as kept:
         with shown(job.source.name, quiet=job.quiet) as report:
             result = _deconvolved(job, image, planned, kept.journal, report)
+        check_same(job.source, before)
         written, notes = [job.target], [*image.meta.get("notes", ()), *result.notes]
         where: dict[str, Any] = {"overwrite": kept.overwrite, "format": job.writing.format}
         described = with_flags(result.image, job)

@@ -258,7 +258,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
         if file.is_file():
             return str(_digest(file).hexdigest())
         whole = hashlib.sha256()
-        for part in sorted(_parts(file)):
+        for part in sorted(files_of(file)):
             whole.update(part.relative_to(file.parent).as_posix().encode(errors="surrogateescape"))
             whole.update(_digest(part).digest())
         return whole.hexdigest()
@@ -271,11 +271,13 @@ def _digest(file: Path) -> Any:
         return hashlib.file_digest(content, "sha256")
 
 
-def _parts(path: Path) -> list[Path]:
-    """Return the files of a Zarr store, or those that a folder or pattern joins to one image."""
+def files_of(path: Path) -> list[Path]:
+    """Return the files of an image: itself, those of a Zarr store, or those that a folder or pattern joins to one."""
     from .tiff_series import matching
     from .zarr_store import is_store
 
+    if path.is_file():
+        return [path]
     return [part for part in path.rglob("*") if part.is_file()] if is_store(path) else matching(path)
 
 
@@ -293,7 +295,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     try:
         folder, exists, regular = file.is_dir(), file.exists(), file.is_file()
         size = file.stat().st_size if exists else 0
-        pattern = not exists and glob.has_magic(file.name) and bool(_parts(file))
+        pattern = not exists and glob.has_magic(file.name) and bool(files_of(file))
     except (OSError, ValueError) as error:  # a folder without access, too long a name, a zero byte in it
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     if folder or pattern:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..errors import InputError
 from ..image import Image
+from ..io import files_of
 from ..pipeline import Plan
 
 
@@ -50,6 +52,24 @@ def _check(array: Any) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 
+def check_same(path: Path, before: dict[str, Any]) -> None:
+    """Raise InputError where a file, or what a folder holds, is not what it was: part of it may have been misread.
+
+    Parameters
+    ----------
+    path : Path
+        The input.
+    before : dict
+        What :func:`fingerprint` said of it.
+    """
+    now = fingerprint(path)
+    if now != before:
+        what = "is not there any more" if not now["files"] else "has changed"
+        raise InputError(
+            f"{path} {what} since the run began, so what was read may be wrong: run again when it is whole"
+        )
+
+
 def fingerprint(path: Path) -> dict[str, Any]:
     """Return what tells that a file, or what a folder holds, is still the same: name, size and time of change.
 
@@ -61,11 +81,13 @@ def fingerprint(path: Path) -> dict[str, Any]:
     >>> fingerprint(file)["bytes"]
     5
     """
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
-    states = [one.stat() for one in files]
+    try:
+        states = [one.stat() for one in files_of(path)]
+    except OSError:
+        states = []
     return {
         "path": str(path.resolve()),
-        "files": len(files),
+        "files": len(states),
         "bytes": sum(state.st_size for state in states),
         "changed": max((state.st_mtime_ns for state in states), default=0),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparsescope.pipeline import piecework
 
-_put = piecework._Piecework._put
+_put = piecework.Piecework._put
 
 
 def slow(*given: Any) -> None:
@@ -16,11 +16,11 @@ def slow(*given: Any) -> None:
 
 
 def begin() -> None:
-    piecework._Piecework._put = slow  # type: ignore[method-assign]
+    piecework.Piecework._put = slow  # type: ignore[method-assign]
 
 
 def end() -> None:
-    piecework._Piecework._put = _put  # type: ignore[method-assign]
+    piecework.Piecework._put = _put  # type: ignore[method-assign]
 
 
 begin()

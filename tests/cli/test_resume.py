@@ -29,11 +29,11 @@ SLOW = """
 import sys, time
 from sparsescope.cli import main
 from sparsescope.pipeline import piecework
-put = piecework._Piecework._put
+put = piecework.Piecework._put
 def slow(*given):
     put(*given)
     time.sleep(0.03)
-piecework._Piecework._put = slow
+piecework.Piecework._put = slow
 sys.exit(main(sys.argv[1:]))
 """
 """Waits after each plane, so that it can be hit between planes."""
@@ -195,7 +195,7 @@ def test_an_input_that_changes_meanwhile_gives_no_result(
 ) -> None:
     source, out = tmp_path / "in.ome.zarr", tmp_path / "out"
     ss.write(source, ss.as_image(spots(6, 96, 96), "TYX", pixel_size_um=0.1), dtype="uint16")
-    put = piecework._Piecework._put
+    put = piecework.Piecework._put
 
     def changing(*given: Any) -> None:
         chunk = source / "0" / "c" / "4" / "0" / "0"
@@ -205,7 +205,7 @@ def test_an_input_that_changes_meanwhile_gives_no_result(
             os.utime(chunk)
         put(*given)
 
-    monkeypatch.setattr(piecework._Piecework, "_put", changing)
+    monkeypatch.setattr(piecework.Piecework, "_put", changing)
     said = cli(*command(source, out, "ome-zarr"))
     assert said.code == 1
     assert "has changed since the run began" in said.err

@@ -20,7 +20,7 @@ from problems import settings
 from sparsescope.pipeline import needs, tiles
 from sparsescope.pipeline.blocks import BLOCK_BYTES
 from sparsescope.pipeline.needs import Portion, portion
-from sparsescope.pipeline.piecework import _Piecework
+from sparsescope.pipeline.piecework import Piecework
 from sparsescope.pipeline.room import Need, Room
 from sparsescope.pipeline.stack import Stack
 from sparsescope.scale.facts import facts_of
@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_cut_and_comes_out_the_same(case: Any, monkeypatch:
 
 def test_stacks_tied_along_t_wait_for_their_planes_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting, most = [0], [0]
-    gather, solve = Stack.__init__, _Piecework._deconvolved
+    gather, solve = Stack.__init__, Piecework._deconvolved
 
     def begun(*args: Any) -> None:
         waiting[0] += 1
@@ -139,7 +139,7 @@ def test_stacks_tied_along_t_wait_for_their_planes_one_by_one(monkeypatch: pytes
         return solve(*args)
 
     monkeypatch.setattr(Stack, "__init__", begun)
-    monkeypatch.setattr(_Piecework, "_deconvolved", solved)
+    monkeypatch.setattr(Piecework, "_deconvolved", solved)
     recipe = settings(background="none", continuity=0.3, continuity_t=0.3)
     ss.deconvolve(spots((4, 3, 21, 23)), recipe, **{**STACK, "axes": "TZYX", "psf": psf((3, 9, 9))})
     assert (waiting, most) == ([0], [1])
@@ -165,8 +165,8 @@ def test_stacks_in_tiles_that_are_ended_and_gone_on_with_are_the_same(
     with suppress(Ended), Journal(tmp_path / "out.ome.zarr", facts, axes=image.axes) as keeper:
         ss.deconvolve(image, planned=planned, threads=2, keeper=keeper, on_progress=end)
     solved: list[Any] = []
-    solve = _Piecework._deconvolved
-    monkeypatch.setattr(_Piecework, "_deconvolved", lambda *args: solved.append(1) or solve(*args))
+    solve = Piecework._deconvolved
+    monkeypatch.setattr(Piecework, "_deconvolved", lambda *args: solved.append(1) or solve(*args))
     allowed *= 4  # more memory changes nothing
     with Journal(tmp_path / "out.ome.zarr", facts, axes=image.axes, resume=True) as keeper:
         result = ss.deconvolve(image, planned=planned, threads=2, keeper=keeper)

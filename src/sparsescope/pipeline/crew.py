@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Protocol, TypeVar
@@ -22,6 +23,14 @@ class Job(Protocol[Taken_contra, Given_co]):
     """One kind of work: `survey.Look`, `survey.Behind` or `piecework.Solve`; all but its `context` is plain values."""
 
     def __call__(self, engine: Engine, item: Taken_contra, /) -> Given_co: ...
+
+
+class Steps(Protocol[Given_co]):
+    """One item of a job whose reading and ending may overlap with the work on others."""
+
+    def read(self) -> None: ...
+    def work(self) -> None: ...
+    def done(self) -> Given_co: ...
 
 
 class Crew(Protocol):
@@ -55,9 +64,38 @@ class Here:
 
         if together:
             self.engine.each(work, items)
+        elif hasattr(job, "steps"):
+            self._in_turn(job.steps, items, found)
         else:
             for item in items:
                 work(self.engine, item)
+
+    def _in_turn(
+        self, steps: Callable[[Engine, Item], Steps[Found]], items: Sequence[Item], found: Callable[[Item, Found], None]
+    ) -> None:
+        """Work on one item after the other with all threads; the next is read, and the last ended, at the same time."""
+
+        def ahead(item: Item) -> Steps[Found]:
+            one = steps(self.engine, item)
+            one.read()
+            return one
+
+        def end(item: Item, one: Steps[Found]) -> None:
+            found(item, one.done())
+
+        with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as ending:
+            coming = [reading.submit(ahead, item) for item in items[:1]]
+            last: Future[None] | None = None
+            for item, then in zip(items, [*items[1:], None], strict=True):
+                one = coming.pop().result()
+                if then is not None:
+                    coming.append(reading.submit(ahead, then))
+                one.work()
+                if last is not None:
+                    last.result()
+                last = ending.submit(end, item, one)
+            if last is not None:
+                last.result()
 
 
 @dataclass

@@ -73,6 +73,11 @@ class Portion:
         Whether the sparse stage of single planes is cut into bands.
     tile_work : float
         How many times more the second stage computes than without tiles.
+    surveyed : bool
+        Whether planes are looked at several at once, and their backgrounds found.
+    behind : bool
+        Whether a plane is written and the next but one read while the next is worked on, where they are worked on one
+        by one.
     """
 
     need: Need
@@ -83,6 +88,8 @@ class Portion:
     tile: Tile | None = None
     banded: bool = False
     tile_work: float = 1.0
+    surveyed: bool = True
+    behind: bool = False
 
     @property
     def note(self) -> str:
@@ -124,17 +131,29 @@ def portion(image: Image, plan: Plan, threads: int, allowed: int) -> Portion:
         largest.need, min(p.block_bytes for p in parts), min(p.spare_bytes for p in parts),
         all(p.together for p in parts), max(p.overlap for p in parts),
         (min(t[0] for t in tiles), min(t[1] for t in tiles)) if tiles else None,
-        any(p.banded for p in parts), max(p.tile_work for p in parts),
+        any(p.banded for p in parts), max(p.tile_work for p in parts), all(p.surveyed for p in parts),
+        all(p.behind for p in parts),
     )  # fmt: skip
 
 
 def _of_channel(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion:
     """Return the portion of one channel: in memory where that can be, in files where it takes less."""
     usual = _in_memory(image, plan, channel, threads, allowed)
-    if usual.need.solver <= allowed:
-        return usual
-    short = _in_files(image, plan, channel, threads, allowed)
-    return usual if short is None or short.need.solver >= usual.need.solver else short
+    if usual.need.solver > allowed:
+        short = _in_files(image, plan, channel, threads, allowed)
+        usual = usual if short is None or short.need.solver >= usual.need.solver else short
+    at_once = min(threads, math.prod(n for a, n in image.sizes.items() if a in "TZ"))
+    return replace(usual, surveyed=at_once * _surveying(image, plan.of(channel)) <= allowed)
+
+
+def _surveying(image: Image, recipe: Recipe) -> int:
+    """Bytes of one plane while it is looked at, with its copies and those of its background."""
+    return 4 * image.sizes["Y"] * image.sizes["X"] * (2 + _hungry(recipe))
+
+
+def _hungry(recipe: Recipe) -> int:
+    """Arrays of a plane that finding its background takes."""
+    return MOST_ARRAYS if recipe.hot_pixels != "none" else BACKGROUND_ARRAYS.get(recipe.background, MOST_ARRAYS)
 
 
 def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allowed: int) -> Portion | None:
@@ -149,9 +168,8 @@ def _in_files(image: Image, plan: Plan, channel: int | None, threads: int, allow
         return None
     plane = 4 * sizes["Y"] * sizes["X"]
     held = plane * early**2
-    hungry = MOST_ARRAYS if recipe.hot_pixels != "none" else BACKGROUND_ARRAYS.get(recipe.background, MOST_ARRAYS)
     reading = max(
-        plane * max(hungry, READING_ARRAYS * early**2), held + int(WRITING_ARRAYS * plane * recipe.upsample**2)
+        plane * max(_hungry(recipe), READING_ARRAYS * early**2), held + int(WRITING_ARRAYS * plane * recipe.upsample**2)
     )
     first = _first_in_files(image, plan, channel, threads, allowed, (held, reading))
     if cut is None:
@@ -200,9 +218,13 @@ def _in_memory(image: Image, plan: Plan, channel: int | None, threads: int, allo
     waiting, deconvolving = _stack_bytes(image, recipe, plan.spread(channel))
     at_once = min(threads, math.prod(n for a, n in sizes.items() if a in "TZ"))
     together = waiting + at_once * plane <= allowed
+    written = int((READING_ARRAYS + WRITING_ARRAYS) * 4 * sizes["Y"] * sizes["X"] * recipe.upsample**2)
+    behind = not together and not waiting and plane + written <= allowed
     block_bytes, spare, first = blocks.BLOCK_BYTES, allowed // 8, plane * (at_once if together else 1)
+    first += written if behind else 0
     tied, overlap = continuity_of(image, recipe), 1.0
     if tied.axes:
+        behind = False
         block = _Block(sizes, tied.axes, finer_early(plan), float(recipe.fidelity), tied.t or tied.z)
         for share, spare in product((2, 4, 8, allowed + 1), (allowed // 8, 0)):
             block_bytes = block.largest((allowed - waiting - plane) // share)
@@ -213,7 +235,7 @@ def _in_memory(image: Image, plan: Plan, channel: int | None, threads: int, allo
         overlap = block.overlap(block_bytes)
     remedy = "crop the stack, or use --dimensions 2d" if deconvolving > first else "crop the image"
     need = replace(_arrays(image, plan), solver=waiting + max(first, deconvolving), remedy=remedy)
-    return Portion(need, block_bytes, spare, together or bool(tied.axes), overlap)
+    return Portion(need, block_bytes, spare, together or bool(tied.axes), overlap, behind=behind)
 
 
 def _arrays(image: Image, plan: Plan) -> Need:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .stack import Stack, Staged, nth
 from .stages import has_sparse_stage, sparse_stage, worst
 from .survey import Ground, checksum
 from .tiles import Cut, Tile
+
+_Seen: TypeAlias = tuple[Float32Array, "Float32Array | None", "Mask | None"]
+"""A plane, its background, and where data count."""
 
 DECONVOLUTION = "deconvolution"
 """Name of the stage that pieces are in."""
@@ -80,11 +83,17 @@ class Solve:
 
     def __call__(self, engine: Engine, piece: Piece) -> PieceDone:
         """Put the planes of a piece into the result."""
-        return _Piecework(self, engine, piece).done()
+        work = self.steps(engine, piece)
+        work.work()
+        return work.done()
+
+    def steps(self, engine: Engine, piece: Piece) -> Piecework:
+        """Return a piece to be read, worked on and ended: of single planes, one may be in each of these steps."""
+        return Piecework(self, engine, piece)
 
 
-class _Piecework:
-    """One piece in progress."""
+class Piecework:
+    """One piece in progress: `read`, which may be left out, `work` and `done`."""
 
     def __init__(self, solve: Solve, engine: Engine, piece: Piece) -> None:
         self.context, self.engine, self.piece = solve.context, engine, piece
@@ -94,6 +103,9 @@ class _Piecework:
         self.meter, self.planes, self.checked = solve.meter, 0.0, solve.checked
         self.checks: dict[frozenset[tuple[str, int]], int] = {}
         self.range: tuple[float, ...] = ()
+        self.left: list[tuple[Index, Float32Array]] = []
+        self.apart = piece.alone and self.context.parts.behind
+        self.seen: _Seen | None = None
         deep = self.channel.spread is not None and self.channel.spread.deep
         second, tile = self.channel.second, self.context.parts.tile
         apart = second is not None and Cut.of(second, (1, 1, 1) if deep else (1, 1)) is not None
@@ -103,8 +115,13 @@ class _Piecework:
         zeros = self.context.early**2 if self.channel.recipe.upsample_method == "zeros" else 1
         self.scale = np.float32(self.levels.scale * zeros)
 
-    def done(self) -> PieceDone:
-        """Do all of it."""
+    def read(self) -> None:
+        """Read a single plane before it is its turn."""
+        if self.apart and self.levels.scale > 0:
+            self.seen = self._prepare(self.piece.blocks[0].planes[0])
+
+    def work(self) -> None:
+        """Do all of it, but for a plane that is written while the next is worked on."""
         if self.levels.scale <= 0:
             for index in self.piece.kept:
                 self._put(index, np.zeros(self.context.out.shape[-2:], np.float32))
@@ -114,6 +131,11 @@ class _Piecework:
         else:
             for block in self.piece.blocks:
                 self._block(block)
+
+    def done(self) -> PieceDone:
+        """Write what is left to write, and say what became of the piece."""
+        for index, value in self.left:
+            self._write(index, value)
         checks = [self.checks[frozenset(index.items())] for index in self.piece.kept] if self.checked else []
         return PieceDone(
             self.piece.number, self.piece.channel or 0, self.account, worst(self.outcomes), tuple(checks), self.range
@@ -168,7 +190,8 @@ class _Piecework:
         recipe = self.channel.recipe
         if self.channel.tied.axes:
             return self._tied_block(block)
-        data, behind, mask = self._prepare(block.planes[0])
+        data, behind, mask = self.seen or self._prepare(block.planes[0])
+        self.seen = None
         with self.lock:
             self.account.add_data(data, behind, self.context.early)
         if not has_sparse_stage(recipe):
@@ -229,7 +252,7 @@ class _Piecework:
 
         return Staged(plane, None, masks)
 
-    def _prepare(self, index: Index) -> tuple[Float32Array, Float32Array | None, Mask | None]:
+    def _prepare(self, index: Index) -> _Seen:
         """Read a plane and its background, in counts on the sparse stage's grid, and where data count."""
         context = self.context
         raw = self.channel.planes.read(index)[0]
@@ -282,7 +305,13 @@ class _Piecework:
         self.outcomes.append(found.outcome)
 
     def _put(self, index: Index, value: Float32Array) -> None:
-        """Put a plane, or a whole stack, into the result."""
+        """Put a plane, or a whole stack, into the result: at once, or at the end of the piece."""
+        if self.apart:
+            self.left.append((index, value))
+        else:
+            self._write(index, value)
+
+    def _write(self, index: Index, value: Float32Array) -> None:
         self.context.out[self._place(index)] = value
         if not self.checked:
             return

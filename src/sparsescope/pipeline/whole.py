@@ -133,7 +133,7 @@ class Whole:
             if stage:
                 self.meter.at(stage, (job.channel, *index.values()), 1)
 
-        crew.each(job, indices, found, together=self.parts.together)
+        crew.each(job, indices, found, together=self.parts.surveyed)
         return [results[tuple(index.values())] for index in indices]
 
     def _tell(self, channel: int | None, ground: Ground) -> None:

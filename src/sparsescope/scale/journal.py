@@ -120,7 +120,10 @@ class Journal:
             raise OutputError(
                 self._refusal("it was begun with more memory, in larger parts: give as much (--max-memory)")
             )
-        return replace(parts, **self._parts)
+        together = parts.together and bool(self._parts.get("together", True))  # what follows changes no value
+        return replace(
+            parts, **{**self._parts, "together": together, "surveyed": parts.surveyed, "behind": parts.behind}
+        )
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the result or the background, with what an earlier run has put into it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
@@ -86,7 +87,7 @@ class Here:
         with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as ending:
             coming = [reading.submit(ahead, item) for item in items[:1]]
             last: Future[None] | None = None
-            for item, then in zip(items, [*items[1:], None], strict=True):
+            for item, then in zip_longest(items, items[1:]):
                 one = coming.pop().result()
                 if then is not None:
                     coming.append(reading.submit(ahead, then))

@@ -13,15 +13,17 @@ from sparsescope.pipeline.crew import Here
 
 @dataclass
 class Overlapping:
-    """Work on an item waits until the next has been read and the last has begun to end: alone, it would not go on."""
+    """Work on an item waits for the next to be read and the last to end, and ends wait for the next to be worked on."""
 
     items: int
     broken: int | None = None
     read: dict[int, Event] = field(default_factory=dict)
+    working: dict[int, Event] = field(default_factory=dict)
     ending: dict[int, Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.read = {i: Event() for i in range(self.items)}
+        self.working = {i: Event() for i in range(self.items)}
         self.ending = {i: Event() for i in range(self.items)}
 
     def __call__(self, engine: Engine, item: int) -> int:
@@ -40,6 +42,7 @@ class _Steps:
         self.job.read[self.item].set()
 
     def work(self) -> None:
+        self.job.working[self.item].set()
         following = self.job.read.get(self.item + 1)
         assert following is None or following.wait(20)
         before = self.job.ending.get(self.item - 1)
@@ -47,6 +50,8 @@ class _Steps:
 
     def done(self) -> int:
         self.job.ending[self.item].set()
+        following = self.job.working.get(self.item + 1)
+        assert following is None or following.wait(20)
         if self.item == self.job.broken:
             raise OSError("the disk is full")
         return 10 * self.item

@@ -1,6 +1,6 @@
 """Two single-thread workers against one, side by side in one run, and what a task costs.
 
-    python benchmarks/cluster.py                         128 frames of 512², three rounds
+    python benchmarks/cluster.py                         40 frames of 1024², two rounds
     python benchmarks/cluster.py --frames 256 --tied     tied along t
 
 A movie of Poisson counts goes from an OME-Zarr to an OME-Zarr, with all parameters given. Clusters are opened in turns,
@@ -67,9 +67,9 @@ def nothing(_: object, item: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=128)
-    parser.add_argument("--side", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--tied", action="store_true", help="tie frames along t, in blocks of 150 MB")
     parser.add_argument("--tasks", type=int, default=2000, help="empty tasks, to time handing out")
     given = parser.parse_args()

@@ -19,7 +19,7 @@ from sparsescope.pipeline import piecework
 
 from .conftest import Cli, spots
 from .test_dry_run import FAST
-from .test_faults import ENDS, LIMITED
+from .test_faults import ENDS, LIMITED, movie
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
 
@@ -37,13 +37,6 @@ piecework.Piecework._put = slow
 sys.exit(main(sys.argv[1:]))
 """
 """Waits after each plane, so that it can be hit between planes."""
-
-
-def movie(folder: Path) -> Path:
-    path = folder / "in" / "movie.ome.tif"
-    path.parent.mkdir()
-    ss.write(path, ss.as_image(spots(24, 96, 96), "TYX", pixel_size_um=0.1), dtype="uint16")
-    return path
 
 
 def command(source: Path, out: Path, format: str) -> list[str]:

@@ -122,7 +122,10 @@ class Whole:
             return True
         planes = self.context.channel(channel).planes
         pairs = zip(indices, checks, strict=True)
-        return all(checksum(array[self.context.place(index, planes)]) == check for index, check in pairs)
+        try:
+            return all(checksum(array[self.context.place(index, planes)]) == check for index, check in pairs)
+        except (OSError, RuntimeError, ValueError):  # a file that was cut off cannot be unpacked
+            return False
 
     def _all(self, crew: Crew, job: PlaneJob[Found], indices: Sequence[Index], stage: str = "") -> list[Found]:
         """Return what a job finds on every plane, in their order."""

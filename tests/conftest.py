@@ -1,7 +1,7 @@
-"""What all tests share: the folder of real data, hypothesis settings, and no skip for a missing tool in CI."""
+"""What all tests share: one thread, the folder of real data, hypothesis settings, no skip for a missing tool in CI."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +11,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 hypothesis.settings.register_profile("sparsescope", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("sparsescope")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Engines take one thread where a test names no number: on small images the others wake too slowly to help."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sparsescope.engines.cpu.available_threads", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -43,10 +43,10 @@ def test_in_continuous_integration_a_whole_module_that_misses_a_tool_fails(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     project.makepyfile("import pytest\npytest.skip('missing tool: chromium', allow_module_level=True)")
-    project.runpytest_subprocess().assert_outcomes(errors=1)
+    project.runpytest_inprocess().assert_outcomes(errors=1)
 
 
 def test_elsewhere_a_missing_tool_only_skips(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     project.makepyfile(SKIPS)
-    project.runpytest_subprocess().assert_outcomes(skipped=3)
+    project.runpytest_inprocess().assert_outcomes(skipped=3)

@@ -16,6 +16,9 @@ from sparsescope.pipeline.camera import camera
 GAIN, OFFSET, READ = 0.46, 100.0, 1.6
 """Electrons per count, counts, electrons."""
 
+PRIORS = {"fidelity": 100, "sparsity": 1, "continuity": 0}
+"""Given, so that no time is spent on their choice."""
+
 
 def structures(side: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
@@ -37,7 +40,7 @@ def image(data: np.ndarray, axes: str, **meta: object) -> ss.Image:
 
 
 def test_gain_and_offset_are_estimated_and_say_so() -> None:
-    found = plan(image(frames(light=800, side=256)[0], "YX"), resolution_um=0.2).cameras[0]
+    found = plan(image(frames(light=800, side=256)[0], "YX"), ss.Recipe(**PRIORS), resolution_um=0.2).cameras[0]
     assert found is not None
     assert found.gain_e_per_count == pytest.approx(GAIN, rel=0.15)
     assert found.offset_counts == pytest.approx(OFFSET, abs=8)
@@ -97,7 +100,7 @@ def test_a_few_photons_are_named() -> None:
 def test_info_shows_the_camera_with_its_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "frame.ome.tif"
     ss.write(path, image(frames(light=800, side=256)[0], "YX"))
-    assert main(["info", str(path), "--resolution-um", "0.2"]) == 0
+    assert main(["info", str(path), "--resolution-um", "0.2", "--fidelity", "100", "--sparsity", "1"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     row = next(line for line in lines if line[:2] == ["camera", "gain"])
     assert row[-1] == "estimated"

@@ -102,7 +102,7 @@ def test_arrays_in_files_change_no_value(
     assert result.notes == usual.notes
 
 
-@pytest.mark.parametrize(("axes", "shape"), [("TYX", (50, 60, 40)), ("TZYX", (40, 4, 50, 24))])
+@pytest.mark.parametrize(("axes", "shape"), [("TYX", (50, 60, 40)), ("TZYX", (26, 4, 50, 12))])
 def test_short_memory_makes_smaller_blocks_whose_seams_do_not_show_and_says_so(
     axes: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +155,7 @@ def watch():
 watching = threading.Thread(target=watch, daemon=True)
 watching.start()
 run(4, 256, None)
-found = [run(50, 256, None), run(120, 256, 24_000_000)]
+found = [run(50, 256, None), run(70, 256, 24_000_000)]
 over.set()
 watching.join()
 print(json.dumps(found))
@@ -169,7 +169,7 @@ def test_a_long_movie_stays_within_its_memory(tmp_path: Path) -> None:
     (usual, same, other), (short, value, kind) = json.loads(done.stdout)
     assert value == pytest.approx(same, rel=1e-3), "the first frames are the same, the scale is that of the whole movie"
     assert (kind, other) == ("Shelf", "ndarray")
-    assert short <= 24_000_000, "result and background are 63 MB"
+    assert short <= 24_000_000, "result and background are 37 MB"
     assert usual > 24_000_000, "the measurement sees what is resident"
 
 

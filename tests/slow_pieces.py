@@ -23,4 +23,6 @@ def end() -> None:
     piecework.Piecework._put = _put  # type: ignore[method-assign]
 
 
-begin()
+def dask_setup(worker: object) -> None:
+    """Called where it is preloaded: importing alone, as the search for doctests does, slows nothing down."""
+    begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 import plain_work
 import sparsescope as ss
 from sparsescope.cli import main
+from sparsescope.pipeline.piecework import Piecework
 from sparsescope.scale.cluster import Cluster
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -154,6 +156,11 @@ def begin(arguments: list[object], **environment: str) -> subprocess.Popen[str]:
         command, env={**os.environ, "PYTHONPATH": str(TESTS), **environment}, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
+
+
+def test_importing_what_makes_workers_slow_makes_nothing_slow_here() -> None:
+    importlib.import_module("slow_pieces")
+    assert Piecework._put.__module__ == Piecework.__module__
 
 
 def test_a_worker_is_killed_then_ctrl_c_then_the_command_is_killed_and_it_ends_in_the_same_bytes(

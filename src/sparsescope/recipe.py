@@ -139,10 +139,12 @@ class Recipe(BaseModel):
         ),
     ] = None
     intensity: Annotated[
-        Literal["auto", "published", "restored"],
+        Literal["auto", "published", "restored", "unbiased"],
         Field(
             description="Level of the sparse stage's result: as the published iteration gives it, lower than its own "
-            "objective asks by F / (F + s² − s); or restored; open, restored where fidelity or sparsity is chosen."
+            "objective asks by F / (F + s² − s); restored; or unbiased, where also what sparsity takes from every "
+            "pixel, s / F of the maximum, is given back to those that keep as much; open, unbiased where fidelity or "
+            "sparsity is chosen."
         ),
     ] = "auto"
     deconvolution: Annotated[

@@ -265,7 +265,10 @@ def test_the_level_that_the_published_iteration_takes_away_is_given_back_where_i
     bright = ss.deconvolve(data, set_by_hand.replace(intensity="restored"), pixel_size_um=0.1)
     assert dark.recipe.intensity == "published"
     np.testing.assert_allclose(bright.image.data, dark.image.data * (1 + (15**2 - 15) / 500), rtol=1e-6)
+    back = ss.deconvolve(data, set_by_hand.replace(intensity="unbiased"), pixel_size_um=0.1).image.data
+    most = 15 / 500 * float(data.max())
+    np.testing.assert_allclose(back, bright.image.data + np.minimum(bright.image.data, most), rtol=1e-5)
     open_ones = ss.deconvolve(data, ss.Recipe(sparsity=15, continuity=0), pixel_size_um=0.1, resolution_um=0.3)
-    assert open_ones.recipe.intensity == "restored"
+    assert open_ones.recipe.intensity == "unbiased"
     light = float((data - 20.0).sum())
     assert float(open_ones.image.data.sum(dtype=float)) == pytest.approx(light, rel=0.25)

@@ -89,6 +89,42 @@ def test_of_settings_equally_near_the_one_of_most_iterations_is_taken() -> None:
     assert trials.best()[3] == 10
 
 
+def test_but_of_no_more_than_made_the_truth_unless_the_least_error_has_more() -> None:
+    trials = rehearsal(lines(300.0))
+    assert trials.most == FIRST.iterations[0]
+    trials.most = 7
+    trials.found = {(100.0, 0.3, 0.0, k): e for k, e in ((5, 0.10), (7, 0.101), (10, 0.102), (14, 0.103))}
+    assert trials.best()[3] == 7
+    trials.found[100.0, 0.3, 0.0, 10] = 0.099
+    assert trials.best()[3] == 10
+
+
+def test_a_sparsity_that_is_ruled_out_is_not_taken() -> None:
+    trials = rehearsal(lines(300.0))
+    trials.found = {(100.0, s, 0.0, 5): e for s, e in ((1.0, 0.3), (2.0, 0.2), (3.0, 0.1))}
+    assert trials.best()[1] == 3.0
+    trials.below = 0.03
+    assert trials.best()[1] == 2.0
+    trials.below = 0.02
+    assert trials.equals(9.0) == [(100.0, 1.0, 0.0, 5)]
+
+
+def test_dim_lines_beside_bright_points_are_not_erased() -> None:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    dim = ndimage.gaussian_filter((np.abs(x - 0.2 * y - 30) < 0.7).astype(float), FWHM_PX / 2.3548)
+    bright = np.zeros((SIDE, SIDE))
+    bright[[20, 50, 70], [60, 75, 62]] = 1.0
+    bright = ndimage.gaussian_filter(bright, FWHM_PX / 2.3548)
+    signal = 1500 * (bright / bright.max() + 0.03 * dim / dim.max())
+    plane = np.random.default_rng(0).poisson(signal + BEHIND).astype(np.float32)
+    behind = np.full_like(plane, BEHIND)
+    choice = choose(Request(plane[None], (FWHM_PX, FWHM_PX)), pick(threads=1), lambda *_: behind)
+    offset = float(choice.values["sparsity"]) / float(choice.values["fidelity"])
+    assert offset <= 0.011
+    assert max(point.sparsity / point.fidelity for point in choice.rehearsed) > 0.04  # more was tried
+    assert min(choice.rehearsed, key=lambda p: p.score).sparsity > 1.5 * offset * choice.values["fidelity"]
+
+
 def test_a_camera_frame_is_rehearsed_the_same_way_twice_and_one_with_correlated_noise_is_not() -> None:
     plane = lines(300.0)
     behind = np.full_like(plane, BEHIND)

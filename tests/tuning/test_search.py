@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from sparsescope.tuning.search import UNSTEADY, Search, as_good
 from sparsescope.tuning.trial import Bench, Setting, Trial
 
 SIDE = 60
+TENTH = Setting(100.0, 10.0, (1,))
 
 
 class Made:
@@ -30,10 +33,10 @@ class Made:
         return [Trial(np.full(400, self.error[setting.fidelity]), seen[None]) for _ in setting.iterations]
 
 
-def search(made: Made, sparsity: float = 0.0) -> Search:
+def search(made: Made) -> Search:
     holdouts = [[hold_out((SIDE, SIDE), 0, seed)] for seed in (0, 1)]
     found = Search(made, holdouts, pick("numpy"), "flat")  # type: ignore[arg-type]
-    found.run([Setting(f, sparsity, (5,)) for f in made.variance])
+    found.run([Setting(f, 0.0, (5,)) for f in made.variance])
     return found
 
 
@@ -44,9 +47,13 @@ def test_the_variance_is_that_of_the_noise_in_the_result() -> None:
     assert found.score(key) == pytest.approx(0.7 + UNSTEADY * found.noise[key])
 
 
-def test_the_variance_counts_at_the_level_of_the_data() -> None:
-    plain, lowered = (search(Made({100.0: 4.0}, {100.0: 0.7}), sparsity) for sparsity in (0.0, 10.0))
-    assert lowered.noise[lowered.best()] == pytest.approx((1 + 90 / 100) ** 2 * plain.noise[plain.best()])
+def test_results_have_the_level_of_the_data_whatever_the_sparsity() -> None:
+    kernel = gaussian_kernel1d(3.0)
+    data = np.full((1, SIDE, SIDE), 50.0, np.float32)
+    made = Bench(data, 0 * data, data, slice(0, 1), 50.0, (kernel, kernel), "none", 400, 0)
+    for unbiased, level in ((True, 50.0), (False, 45.0)):  # sparsity 10 of fidelity 100 takes a tenth
+        result, _ = next(iter(replace(made, unbiased=unbiased).predicted(TENTH, data / 50, pick(threads=1))))
+        assert 50 * result.mean() == pytest.approx(level, rel=2e-3)
 
 
 def test_of_two_settings_that_predict_alike_the_steadier_is_taken() -> None:

@@ -94,6 +94,7 @@ def automatic(
         _stacks(part, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
         radius_px=seen.noise.correlation_radius_px,
         variance=(seen.noise.variance_slope, seen.noise.variance_intercept, seen.noise.variance_floor),
+        unbiased=recipe.intensity == "unbiased",
     )  # fmt: skip
     choice = part.placed(choose(request, engine, behind))
     found = {name: choice.values[name] for name in still_open}

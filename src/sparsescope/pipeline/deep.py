@@ -65,6 +65,7 @@ def iterations(
     request = DeepRequest(
         np.stack(parts), np.stack(behind), scale, spread.psf.data, width, values,
         int(recipe.sparse_iterations) if has_sparse_stage(recipe) else 0, recipe.deconvolution, choice.radius_px,
+        unbiased=recipe.intensity == "unbiased",
     )  # fmt: skip
     count, points = choose_depth(request, engine)
     return count, replace(choice, curve=(*choice.curve, *points))

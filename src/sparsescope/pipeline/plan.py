@@ -194,6 +194,8 @@ def _channel(
         raise RecipeError("a PSF is given and deconvolution = 'none': leave one of them out")
     else:
         filled |= {"psf_model": "gaussian", "dimensions": "2d"}
+    if recipe.intensity == "auto":
+        filled["intensity"] = _intensity(recipe, spread)
     recipe = Recipe(**{**recipe.model_dump(), **filled})
     values, choice, said, seen = automatic(
         image, recipe, None if spread is None else spread.fwhm_yx_px, engine, channel
@@ -201,9 +203,8 @@ def _channel(
     recipe = Recipe(**{**recipe.model_dump(), **values})
     if choice is not None:
         sources.update(dict.fromkeys(values, "auto"))
-    if recipe.intensity == "auto":
-        chosen = choice is not None and not {"fidelity", "sparsity"}.isdisjoint(values)
-        recipe = Recipe(**{**recipe.model_dump(), "intensity": "restored" if chosen else "published"})
+    elif "intensity" in filled:  # nothing was chosen
+        recipe = recipe.replace(intensity="published")
     open_count = "deconvolution_iterations" in values and recipe.upsample == 1
     if choice is not None and spread is not None and spread.deep and open_count:
         count, choice = iterations(image, recipe, channel, spread, choice, engine)
@@ -216,6 +217,17 @@ def _channel(
     if channel is not None:
         notes = [f"channel {channel}: {text}" for text in notes]
     return _Channel(recipe, spread, choice, seen, notes)
+
+
+def _intensity(recipe: Recipe, spread: Spread | None) -> str:
+    """Level of the sparse stage's result where it is open.
+
+    Light from out of focus is dim and wide, and a PSF of three axes has a use for it: little sparsity is chosen there,
+    and what it takes is not given back to the bright alone.
+    """
+    if "auto" not in (recipe.fidelity, recipe.sparsity):
+        return "published"
+    return "restored" if spread is not None and spread.deep else "unbiased"
 
 
 def _settled(

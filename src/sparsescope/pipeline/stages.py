@@ -14,6 +14,7 @@ from ..preprocess.haze import MODES as HAZES
 from ..preprocess.haze import haze
 from ..preprocess.upsample import insert_zeros, upsample
 from ..recipe import DEFAULT_RESOLUTION_PX, Recipe
+from ..solvers.intensity import restoring, unbiased
 from ..solvers.loop import Outcome, Solution, solve
 from ..solvers.sparse_hessian import CertifiedHessian, PublishedHessian
 from .continuity import Continuity
@@ -55,25 +56,13 @@ def sparse_stage(
     weights = (tied.z, tied.t) if block.ndim > 3 else (tied.z or tied.t, 0.0)
     terms = HessianTerms(float(recipe.fidelity), float(recipe.sparsity), *weights)
     if recipe.tolerance is not None:
-        return solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
-    solution = solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
-    if recipe.intensity == "restored" and solution.outcome.ok:
-        return replace(solution, value=solution.value * np.float32(restoring(terms)))
-    return solution
-
-
-def restoring(terms: HessianTerms) -> float:
-    """Return what the published iteration's result is multiplied with to have the level that its objective asks for.
-
-    Its normaliser has s² where its right-hand side has s, so that it converges to the minimiser times
-    F / (F + s² − s): priors are 1-homogeneous, and only the level is changed.
-
-    Examples
-    --------
-    >>> restoring(HessianTerms(150.0, 10.0)), restoring(HessianTerms(150.0, 0.0))
-    (1.6, 1.0)
-    """
-    return 1 + (terms.sparsity**2 - terms.sparsity) / terms.fidelity
+        solution = solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
+    else:
+        solution = solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
+    if recipe.intensity == "published" or not solution.outcome.ok:
+        return solution
+    value = solution.value if recipe.tolerance is not None else solution.value * np.float32(restoring(terms))
+    return replace(solution, value=unbiased(value, terms) if recipe.intensity == "unbiased" else value)
 
 
 def has_sparse_stage(recipe: Recipe) -> bool:

@@ -37,6 +37,8 @@ class Request:
         Of the pixels that are held out.
     radius_px : int or None
         How far the noise is correlated, where that is known.
+    unbiased : bool
+        Whether what sparsity takes away is given back.
     variance : tuple of float or None
         Slope and intercept of the noise's variance in the level (counts, counts²) and its least value, where known.
     """
@@ -52,6 +54,7 @@ class Request:
     seed: int = 0
     radius_px: int | None = None
     variance: tuple[float, float, float] | None = None
+    unbiased: bool = True
 
 
 @dataclass(frozen=True)

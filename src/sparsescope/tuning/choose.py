@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..preprocess.noise import estimate_noise
 from .choice import Choice, Request
 from .crop import informative
 from .holdout import hold_out
+from .missing import Missing
 from .prepare import Behind, prepare, width_px
 from .rehearsal import Rehearsal
 from .search import Key, Search
@@ -24,7 +26,11 @@ OFFSETS = (0.003, 0.01, 0.03)
 at all predicts best in bright images, but lets noise stand between the structures."""
 FIRST_OFFSET = (0.01,)
 """The same for the result that the rehearsal takes for the truth."""
-REHEARSED_OFFSETS = (0.0, 0.003, 0.006)
+REHEARSED_OFFSETS = (0.0, 0.01, 0.02, 0.03, 0.05)
+BIASED_OFFSETS = (0.0, 0.003, 0.006)
+"""The same where what sparsity takes away is not given back: more would cost dim structures their intensity."""
+LOST = 0.002
+"""Part of the pixels in which sparsity may erase something that stands out of the noise."""
 COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 65)
 MORE_COUNTS = (65, 85, 110)
 FITTED = "smooth-16"
@@ -78,7 +84,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     middle = request.planes[len(request.planes) // 2]
     radius, variance = _noise(request)
     crop = informative(middle, width_px(request))
-    search = _search(request, engine, behind, radius, crop)
+    search = _search(request, engine, behind, radius, crop, request.unbiased and variance is None)
     _refine(search, request, FIRST_OFFSET if variance else OFFSETS)
     notes: list[str] = []
     if radius:
@@ -138,13 +144,16 @@ def _filled(bench: Bench) -> int:
     return int(np.count_nonzero((bench.data - bench.behind)[bench.scored] > BRIGHT * bench.scale))
 
 
-def _search(request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice]) -> Search:
+def _search(
+    request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice], unbiased: bool
+) -> Search:
     """Prepare the search: background, crop and two sets of held-out pixels."""
     mode = str(request.fixed.get("background", GENTLE if radius else FITTED))
     middle = request.planes[len(request.planes) // 2 :][:1]
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
-    return Search(prepare(request, behind, mode, radius, crop, middle, slice(0, 1)), holdouts, engine, mode)
+    bench = prepare(request, behind, mode, radius, crop, middle, slice(0, 1))
+    return Search(replace(bench, unbiased=unbiased), holdouts, engine, mode)
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -192,15 +201,30 @@ def _rehearse(
     if {"fidelity", "sparsity", "deconvolution_iterations"} <= set(request.fixed):
         return None
     fidelity, sparsity, _, count = search.best()
-    first = Setting(fidelity, sparsity, (count,))
-    rehearsal = Rehearsal.of(search.bench, first, variance, request.fwhm_yx_px, engine, request.seed)
-    rehearsal.run(_settings(request, [fidelity / STEEP, fidelity, fidelity * STEEP], REHEARSED_OFFSETS))
+    first, offsets = Setting(fidelity, sparsity, (count,)), REHEARSED_OFFSETS if request.unbiased else BIASED_OFFSETS
+    rehearsal = Rehearsal.of(search.bench, first, variance, request.fwhm_yx_px, engine, request.seed, request.unbiased)
+    missing = Missing(rehearsal.bench, variance, request.fwhm_yx_px)
+    coarse = [max(fidelity * step, FIDELITIES[0]) for step in (1 / STEEP, 1.0, STEEP)]
+    rehearsal.run(_settings(request, coarse, offsets))
+    _spare(rehearsal, missing, request)
     fidelity, sparsity, _, _ = rehearsal.best()
-    near = min(range(len(REHEARSED_OFFSETS)), key=lambda i: abs(REHEARSED_OFFSETS[i] - sparsity / fidelity))
-    finer = [fidelity / math.sqrt(STEEP), fidelity * math.sqrt(STEEP)]
-    rehearsal.run(_settings(request, finer, REHEARSED_OFFSETS[max(near - 1, 0) : near + 2]))
+    near = min(range(len(offsets)), key=lambda i: abs(offsets[i] - sparsity / fidelity))
+    finer = [max(fidelity / math.sqrt(STEEP), FIDELITIES[0]), fidelity * math.sqrt(STEEP)]
+    rehearsal.run(_settings(request, finer, offsets[max(near - 1, 0) : near + 2]))
+    _spare(rehearsal, missing, request)
     _more(rehearsal, request)
     return rehearsal
+
+
+def _spare(rehearsal: Rehearsal, missing: Missing, request: Request) -> None:
+    """Rule out offsets that erase what stands out of the noise: the made-up truth may have lost it before."""
+    if "sparsity" in request.fixed:
+        return
+    fidelity, sparsity, _, count = rehearsal.best()
+    most = missing.pixels(Setting(fidelity, 0.0, (count,)), rehearsal.engine) + LOST * missing.net.size
+    while sparsity > 0 and missing.pixels(Setting(fidelity, sparsity, (count,)), rehearsal.engine) > most:
+        rehearsal.below = sparsity / fidelity
+        fidelity, sparsity, _, count = rehearsal.best()
 
 
 def _by_intent(search: Search, intent: str) -> Key:

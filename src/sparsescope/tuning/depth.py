@@ -48,6 +48,8 @@ class DeepRequest:
         How far the noise is correlated.
     seed : int
         Of the pixels that are held out.
+    unbiased : bool
+        Whether what sparsity takes away is given back.
     """
 
     stack: Floats
@@ -60,6 +62,7 @@ class DeepRequest:
     method: str
     radius_px: int
     seed: int = 0
+    unbiased: bool = True
 
 
 def choose_depth(request: DeepRequest, engine: Engine) -> tuple[int, tuple[Point, ...]]:
@@ -86,7 +89,7 @@ def choose_depth(request: DeepRequest, engine: Engine) -> tuple[int, tuple[Point
     empty = np.ones(1, np.float32)
     bench = Bench(
         data, behind, weight, slice(0, len(data)), scale, (empty, empty), request.method, request.sparse_iterations,
-        request.radius_px,
+        request.radius_px, unbiased=request.unbiased,
     )  # fmt: skip
     setting = Setting(request.values["fidelity"], request.values["sparsity"], COUNTS, request.values["continuity"])
     sparse, hidden = bench.prepared(setting, holdouts, engine)

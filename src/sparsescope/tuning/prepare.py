@@ -41,4 +41,5 @@ def prepare(
         request.method,
         request.sparse_iterations,
         radius,
+        unbiased=request.unbiased,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -117,16 +118,22 @@ class Rehearsal:
         The made-up frames less their background, in the solvers' unit.
     target : Target
         Their truth.
+    most : int
+        Iterations that made it.
     found : dict
         Error of each setting: mean over the frames.
+    below : float
+        Settings whose sparsity is this part of their fidelity, or more, are ruled out.
     """
 
     bench: Bench
     engine: Engine
     nets: tuple[Floats, ...]
     target: Target
+    most: int
     found: dict[Key, float] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
+    below: float = math.inf
 
     @classmethod
     def of(
@@ -137,6 +144,7 @@ class Rehearsal:
         fwhm_yx_px: tuple[float, float],
         engine: Engine,
         seed: int,
+        unbiased: bool = True,
     ) -> Rehearsal:
         """Make the frames.
 
@@ -154,6 +162,8 @@ class Rehearsal:
             What computes.
         seed : int
             Of the noise.
+        unbiased : bool
+            Whether the settings that are compared give back what sparsity takes away.
         """
         net = (bench.data - bench.behind) / np.float32(bench.scale)
         result, image = next(iter(bench.predicted(first, net, engine)))
@@ -165,7 +175,8 @@ class Rehearsal:
             spread = np.sqrt(np.maximum(slope * (light * bench.scale + bench.behind[0]) + intercept, least))
             drawn = noise.standard_normal(light.shape, np.float32)
             nets.append(np.asarray(light + drawn * spread / bench.scale, np.float32)[None])
-        return cls(bench, engine, tuple(nets), Target(result, fwhm_yx_px))
+        target = Target(result, fwhm_yx_px)
+        return cls(replace(bench, unbiased=unbiased), engine, tuple(nets), target, first.iterations[0])
 
     def run(self, settings: list[Setting]) -> None:
         """Try settings, several at once."""
@@ -183,14 +194,19 @@ class Rehearsal:
     def best(self) -> Key:
         """Return the setting of most iterations among those that are as near the truth as any, to `NEAR` of the error.
 
-        The made-up truth is smoother than the sample, so the least error itself asks for too few.
+        The made-up truth is smoother than the sample, so the least error itself asks for too few; but for no more
+        than made the truth.
         """
-        return min(self.equals(NEAR), key=lambda key: (-key[3], self.found[key], key))
+        equals = self.equals(NEAR)
+        least = min(equals, key=lambda key: (self.found[key], key))
+        few = [key for key in equals if key[3] <= max(self.most, least[3])]
+        return min(few, key=lambda key: (-key[3], self.found[key], key))
 
     def equals(self, part: float) -> list[Key]:
         """Return the settings whose error exceeds the least by at most that part of it."""
-        limit = (1 + part) * min(self.found.values())
-        return [key for key, error in self.found.items() if error <= limit]
+        allowed = {key: error for key, error in self.found.items() if key[1] < self.below * key[0] * (1 - 1e-6)}
+        limit = (1 + part) * min(allowed.values())
+        return [key for key, error in allowed.items() if error <= limit]
 
     def points(self, background: str) -> list[Point]:
         """Every trial, for the record."""

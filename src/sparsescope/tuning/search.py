@@ -64,11 +64,10 @@ class Search:
 
     def _one(self, engine: Engine, setting: Setting) -> None:
         results = [self.bench.try_out(setting, holdouts, engine) for holdouts in self.holdouts]
-        lift = level(setting) if self.bench.sparse_iterations else 1.0
         for j, count in enumerate(setting.iterations):
             key = (setting.fidelity, setting.sparsity, setting.continuity, count)
             wrong = np.concatenate([result[j].errors for result in results])
-            noise = lift**2 * self._variance([result[j].values for result in results])
+            noise = self._variance([result[j].values for result in results])
             with self.lock:
                 self.found[key], self.noise[key] = wrong, noise
 
@@ -108,19 +107,6 @@ class Search:
     def points(self) -> list[Point]:
         """Every trial, for the record."""
         return [Point(self.background, *key, self.score(key)) for key in sorted(self.found)]
-
-
-def level(setting: Setting) -> float:
-    """Return by how much the published iteration's result lies below the level that its objective asks for.
-
-    It converges to the minimiser times F / (F + s² − s). Errors of prediction do not see that, their scale is fitted.
-
-    Examples
-    --------
-    >>> level(Setting(150.0, 10.0, (7,)))
-    1.6
-    """
-    return 1 + (setting.sparsity**2 - setting.sparsity) / setting.fidelity
 
 
 def as_good(wrong: npt.NDArray[np.float64], least: npt.NDArray[np.float64]) -> bool:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from ..engines import Engine, HessianTerms
 from ..engines.windowed import Windowed
 from ..solvers.data_term import DataTerm
+from ..solvers.intensity import restoring, unbiased
 from ..solvers.landweber import Landweber
 from ..solvers.richardson_lucy import RichardsonLucy
 from .holdout import Holdout, errors, filled
@@ -64,6 +65,8 @@ class Bench:
         Time points among the planes, each a stack; 1 for planes of one axis.
     continuity_t : float
         Weight along t between them.
+    unbiased : bool
+        Whether what sparsity takes away is given back.
     """
 
     data: Floats
@@ -77,6 +80,7 @@ class Bench:
     radius: int
     times: int = 1
     continuity_t: float = 0.0
+    unbiased: bool = True
 
     def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[Trial]:
         """Return what the setting gives for each of its iteration counts."""
@@ -137,7 +141,8 @@ class Bench:
             left -= left if hidden is None else RENEW
             if hidden is not None:
                 run.forget(hidden.reshape(shape))
-        return run.estimate().reshape(net.shape)
+        estimate = run.estimate().reshape(net.shape) * np.float32(restoring(terms))
+        return unbiased(estimate, terms) if self.unbiased else estimate
 
     def _results(self, plane: Floats, counts: tuple[int, ...], term: DataTerm) -> Iterator[tuple[Floats, Floats]]:
         """Yield the result at each iteration count of the second stage, and what it predicts for the blurred image."""

@@ -59,7 +59,7 @@ def sparse_stage(
         solution = solve(CertifiedHessian(engine, terms, recipe.tolerance), block, on_step)
     else:
         solution = solve(PublishedHessian(engine, terms, int(recipe.sparse_iterations)), block, on_step)
-    if recipe.intensity == "published" or not solution.outcome.ok:
+    if recipe.intensity not in ("restored", "unbiased") or not solution.outcome.ok:
         return solution
     value = solution.value if recipe.tolerance is not None else solution.value * np.float32(restoring(terms))
     return replace(solution, value=unbiased(value, terms) if recipe.intensity == "unbiased" else value)

@@ -110,10 +110,11 @@ class Account:
             notes.append(f"background removed {measures['background_removed_percent']:.1f} % of the sum")
         sparsity = measures.get("sparsity_removed_percent")
         if sparse and sparsity is not None:
-            if sparsity < -1:  # little light above the background, and noise below it on as many pixels
+            if sparsity <= -0.05:
+                little = ": little stands out there" if sparsity < -5 else ""  # as much noise below the background
                 notes.append(
-                    f"the sparse stage cut noise below the background at zero, which adds {-sparsity:.0f} % to the "
-                    "signal above it: little stands out there"
+                    f"the sparse stage cut noise below the background at zero, which adds {-sparsity:.1f} % to the "
+                    f"signal above it{little}"
                 )
             else:
                 notes.append(f"the sparse stage removed {sparsity:z.1f} % of the signal above the background")

@@ -10,6 +10,8 @@ import pytest
 import sparsescope as ss
 from sparsescope import Recipe
 from sparsescope.pipeline import automatic, plan
+from sparsescope.preprocess.haze import haze
+from sparsescope.tuning.prepare import prepare
 
 
 def scene(frames: int, side: int = 300) -> np.ndarray[Any, Any]:
@@ -50,3 +52,27 @@ def test_no_more_of_a_plane_than_its_part_is_kept(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(automatic, "choose", noted)
     chosen(5)
     assert seen == [(5, 96, 96)]
+
+
+def test_the_unit_is_that_of_the_brightest_plane_of_a_movie_that_bleaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    light = np.full((17, 64, 64), 20.0)
+    light[:, 20:23, 10:50] += np.geomspace(1000, 100, 17)[:, None, None]
+    movie = np.random.default_rng(3).poisson(light).astype("uint16")
+    seen: list[Any] = []
+
+    class Enough(Exception):
+        pass
+
+    def noted(request: Any, *_: Any) -> Any:
+        seen.append(request)
+        raise Enough
+
+    monkeypatch.setattr(automatic, "choose", noted)
+    with pytest.raises(Enough):
+        plan(ss.as_image(movie, "TYX", pixel_size_um=0.1), Recipe(background="flat"), resolution_um=0.3)
+    first = movie[0].astype(np.float32)
+    assert seen[0].peak == pytest.approx((first - haze(first, "flat", fwhm_px=3.0)).max())
+    behind = np.full((64, 64), 20.0, np.float32)
+    bench = prepare(seen[0], lambda *_: behind, "flat", 0, (slice(64), slice(64)), seen[0].planes[:1], slice(0, 1))
+    assert bench.scale == seen[0].peak
+    assert bench.scale > 1.5 * (seen[0].planes.max() - 20)

@@ -133,7 +133,7 @@ class Start:
     recipe : Path, optional
         TOML file with the values below; flags win over it. Make one with: sparsescope recipe new.
     preset : str, optional
-        Published settings by name, instead of a recipe; flags win over them. List: sparsescope recipe presets.
+        Settings by name, instead of a recipe; flags win over them. List: sparsescope recipe presets.
     """
 
     recipe: Annotated[Path | None, Parameter(group=METHOD_GROUP)] = None

@@ -56,7 +56,7 @@ def new(file: Path | None = None, /) -> int:
 
 @app.command
 def presets() -> int:
-    """List published settings by name: what they were used for, their values, and where the numbers stand.
+    """List settings by name: what they were used for, their values, and where the numbers come from.
 
     Use one with: sparsescope run FILE --preset NAME. Flags win over it; what it does not set is chosen as always.
     """

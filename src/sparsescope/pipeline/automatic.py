@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,9 @@ from ..engines import Engine, Float32Array
 from ..image import Image
 from ..recipe import DEFAULT_RESOLUTION_PX, DEFAULTS, Recipe
 from ..tuning import Choice, Request, choose
+from ..tuning.choose import FITTED
 from ..tuning.crop import informative
+from ..tuning.prepare import Behind
 from .blocks import Index, Planes
 from .camera import Camera, camera
 from .continuity import MIN_STACK, z_factor
@@ -40,7 +43,7 @@ CAMERA_SIDE = 1024
 """Side in pixels of what shows the noise."""
 
 SAMPLED = 9
-"""Planes of a stack among which the one with most structure is looked for."""
+"""Planes along an axis among which the one with most structure, or the brightest, is looked for."""
 
 
 def automatic(
@@ -94,7 +97,7 @@ def automatic(
         _stacks(part, image, where) if open_t and axis == "Z" and image.sizes.get("T", 1) >= MIN_STACK else None,
         radius_px=seen.noise.correlation_radius_px,
         variance=(seen.noise.variance_slope, seen.noise.variance_intercept, seen.noise.variance_floor),
-        unbiased=recipe.intensity == "unbiased",
+        unbiased=recipe.intensity == "unbiased", peak=_peak(part, image, where, behind, fixed),
     )  # fmt: skip
     choice = part.placed(choose(request, engine, behind))
     found = {name: choice.values[name] for name in still_open}
@@ -121,10 +124,25 @@ def most_structure(planes: Planes, image: Image, axis: str | None) -> Index:
     """Return the plane with most structure of the middle time point."""
     where: Index = {a: image.sizes[a] // 2 for a in planes.axes}
     if axis == "Z":
-        length = image.sizes["Z"]
-        sample = sorted({round(i) for i in np.linspace(0, length - 1, min(SAMPLED, length))})
-        where["Z"] = max(sample, key=lambda z: float(planes.read({**where, "Z": z})[0].std()))
+        where["Z"] = max(_spread(image.sizes["Z"]), key=lambda z: float(planes.read({**where, "Z": z})[0].std()))
     return where
+
+
+def _peak(part: _Part, image: Image, where: Index, behind: Behind, fixed: Mapping[str, Any]) -> float:
+    """Return the largest value above the background among planes from end to end, the unit of all of them.
+
+    A movie that bleaches was brighter before the planes that are looked at.
+    """
+    others = [{**where, axis: i} for axis in where for i in _spread(image.sizes[axis]) if i != where[axis]]
+    if not others:
+        return 0.0
+    brightest = part.read(max(others, key=lambda index: float(part.read(index).max())))
+    return float((brightest - behind(brightest, str(fixed.get("background", FITTED)))).max())
+
+
+def _spread(length: int) -> list[int]:
+    """Return indices from end to end, at most `SAMPLED`."""
+    return sorted({round(i) for i in np.linspace(0, length - 1, min(SAMPLED, length))})
 
 
 def _around(where: Index, image: Image, axis: str, neighbours: int) -> range:

@@ -39,6 +39,8 @@ class Request:
         How far the noise is correlated, where that is known.
     unbiased : bool
         Whether what sparsity takes away is given back.
+    peak : float
+        Largest value above the background that is known of the whole channel, in counts: the solvers' unit.
     variance : tuple of float or None
         Slope and intercept of the noise's variance in the level (counts, counts²) and its least value, where known.
     """
@@ -55,6 +57,7 @@ class Request:
     radius_px: int | None = None
     variance: tuple[float, float, float] | None = None
     unbiased: bool = True
+    peak: float = 0.0
 
 
 @dataclass(frozen=True)

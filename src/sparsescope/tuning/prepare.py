@@ -29,7 +29,7 @@ def prepare(
     """Return a bench on the crop of some planes, with their background in the given mode."""
     backgrounds = np.stack([behind(plane, mode) for plane in planes])
     weight = np.stack([weights(plane, width_px(request))[crop] for plane in planes])
-    scale = float((planes - backgrounds).max())
+    scale = max(float((planes - backgrounds).max()), request.peak)
     y, x = crop
     return Bench(
         planes[:, y, x].copy(),

@@ -44,7 +44,7 @@ $ sparsescope recipe show cell_sparse.ome.tif
 The first line writes a recipe with every parameter below its meaning; the last prints the recipe inside a result, with
 every value filled in. In Python: `Recipe.load("mine.toml")`, `recipe.to_toml()`, `recipe.replace(sparsity=4)`.
 
-## Published settings, and settings compared by eye
+## Settings by name, and settings compared by eye
 
 ```console
 $ sparsescope recipe presets
@@ -52,9 +52,16 @@ $ sparsescope info cell.ome.tif --preset published-matlab --sparsity 4
 $ sparsescope sweep cell.ome.tif
 ```
 
-A preset holds what a publication states and leaves the rest as it is; flags win over it, and the list names the source
-of each. In Python: `Recipe.preset("published-matlab", sparsity=4)`. `sweep` writes a page and a picture with a busy
-part of the image at 25 settings of fidelity and sparsity; a click on a tile of the page copies its flags.
+A preset holds what its source states and leaves the rest as it is; flags win over it, and the list names the source
+of each. In Python: `Recipe.preset("published-matlab", sparsity=4)`.
+
+Eight presets are a start for a kind of specimen: `sim-actin`, `sim-lysoview`, `sim-caveolae`, `sd-sim-actin`,
+`sd-sim-ccp`, `sd-sim-peroxisome`, `sd-sim-tubulin`, `sd-sim-lysosome`; "2D-SIM actin", "CCP" or "lysosome" find them,
+too. Their numbers were measured by us on simulated frames ([results](../benchmarks/quality/RESULTS.md)). They are not
+those of the published table, which we could not read. Say the resolution of your image beside them.
+
+`sweep` writes a page and a picture with a busy part of the image at 25 settings of fidelity and sparsity; a click on a
+tile of the page copies its flags.
 
 A name that is not known, a value out of its range and a number that is not finite are refused, with what is allowed.
 """

@@ -123,7 +123,7 @@ def test_a_value_out_of_range_is_wrong_usage_and_says_what_is_allowed(
         (["run", "x.tif", "--threads", "0"], "--threads 0"),
         (["run", "x.tif", "--recipe", "no.toml", "--preset", "neurons"], "--recipe and --preset exclude each other"),
         (["run", "x.tif", "--preset", "neuron"], "did you mean neurons?"),
-        (["info", "x.tif", "--preset", "2d-sim-actin"], "there is no preset '2d-sim-actin': known are published"),
+        (["info", "x.tif", "--preset", "wide-field"], "there is no preset 'wide-field': known are published"),
         (["run", "x.tif", "--intent", "bold"], "one of cautious, balanced, sharp"),
         (["run", "x.tif", "--recipe", "no.toml"], "cannot read the recipe no.toml"),
         (["info"], "no file given"),

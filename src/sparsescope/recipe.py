@@ -213,7 +213,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Recipe:
-        """Return published settings by name, some of them changed; what the source does not set stays automatic.
+        """Return settings by name, published or measured, some of them changed; what the source does not set stays automatic.
 
         Raises
         ------

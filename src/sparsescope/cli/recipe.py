@@ -1,4 +1,4 @@
-"""``sparsescope recipe``: show the recipe inside a result, write a new one, list published settings."""
+"""``sparsescope recipe``: show the recipe inside a result, write a new one, list presets."""
 
 from __future__ import annotations
 

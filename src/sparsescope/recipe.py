@@ -213,7 +213,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Recipe:
-        """Return settings by name, published or measured, some of them changed; what the source does not set stays automatic.
+        """Return settings by name, published or measured, some of them changed; what a preset does not set stays open.
 
         Raises
         ------

@@ -29,6 +29,9 @@ FIRST_OFFSET = (0.01,)
 REHEARSED_OFFSETS = (0.0, 0.01, 0.02, 0.03, 0.05)
 BIASED_OFFSETS = (0.0, 0.003, 0.006)
 """The same where what sparsity takes away is not given back: more would cost dim structures their intensity."""
+DARK = 3.0
+"""Most that sparsity may take from a pixel, in standard deviations of the noise of a dark one: what is looked at may
+hold no dim structures where others do."""
 LOST = 0.002
 """Part of the pixels in which sparsity may erase something that stands out of the noise."""
 COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 65)
@@ -201,7 +204,7 @@ def _rehearse(
     if {"fidelity", "sparsity", "deconvolution_iterations"} <= set(request.fixed):
         return None
     fidelity, sparsity, _, count = search.best()
-    first, offsets = Setting(fidelity, sparsity, (count,)), REHEARSED_OFFSETS if request.unbiased else BIASED_OFFSETS
+    first, offsets = Setting(fidelity, sparsity, (count,)), _offsets(request, search.bench, variance)
     rehearsal = Rehearsal.of(search.bench, first, variance, request.fwhm_yx_px, engine, request.seed, request.unbiased)
     missing = Missing(rehearsal.bench, variance, request.fwhm_yx_px)
     coarse = [max(fidelity * step, FIDELITIES[0]) for step in (1 / STEEP, 1.0, STEEP)]
@@ -214,6 +217,15 @@ def _rehearse(
     _spare(rehearsal, missing, request)
     _more(rehearsal, request)
     return rehearsal
+
+
+def _offsets(request: Request, bench: Bench, variance: tuple[float, float, float]) -> tuple[float, ...]:
+    """Return the offsets to compare: what they take is not far above the noise where there is background alone."""
+    if not request.unbiased:
+        return BIASED_OFFSETS
+    slope, intercept, least = variance
+    dark = math.sqrt(max(slope * float(np.median(bench.behind)) + intercept, least)) / bench.scale
+    return tuple(offset for offset in REHEARSED_OFFSETS if offset <= DARK * dark)
 
 
 def _spare(rehearsal: Rehearsal, missing: Missing, request: Request) -> None:

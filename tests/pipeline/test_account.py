@@ -69,3 +69,13 @@ def test_a_background_in_the_model_is_no_signal_of_the_sparse_stage() -> None:
 def test_where_there_was_nothing_there_is_nothing_to_say() -> None:
     assert Account().measures() == {}
     assert Account(empty=["nothing"]).notes(ss.Recipe(sparse_iterations=5)) == ["nothing"]
+
+
+@pytest.mark.parametrize(("sparse", "said"), [(10.3, "adds 3.0 %"), (11.0, "adds 10.0 %"), (9.7, "removed 3.0 %")])
+def test_what_the_sparse_stage_adds_is_no_removal(sparse: float, said: str) -> None:
+    data, behind = np.full((2, 3), 14, np.float32), np.full((2, 3), 4, np.float32)
+    found = np.full((2, 3), sparse, np.float32)
+    notes = added([(data, behind, found, found, False)]).notes(ss.Recipe(sparse_iterations=5))
+    (note,) = (note for note in notes if note.startswith("the sparse stage"))
+    assert said in note
+    assert ("little stands out there" in note) == (sparse == 11.0)

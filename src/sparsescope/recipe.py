@@ -144,7 +144,7 @@ class Recipe(BaseModel):
             description="Level of the sparse stage's result: as the published iteration gives it, lower than its own "
             "objective asks by F / (F + s² − s); restored; or unbiased, where also what sparsity takes from every "
             "pixel, s / F of the maximum, is given back to those that keep as much; open, unbiased where fidelity or "
-            "sparsity is chosen."
+            "sparsity is chosen (restored where the PSF has three axes), else published."
         ),
     ] = "auto"
     deconvolution: Annotated[

@@ -164,3 +164,14 @@ def test_up_sampling_takes_the_psf_on_the_finer_grid() -> None:
     assert spread.psf is not None
     assert spread.psf.spacing_um["x"] == pytest.approx(0.05)
     assert spread.fwhm_yx_px[1] == pytest.approx(3.0, abs=0.05)
+
+
+def test_light_from_out_of_focus_is_not_thresholded_where_weights_are_open() -> None:
+    lateral, axial = gaussian_psf(3.0), np.exp(-0.5 * (np.arange(-4, 5) / 2.0) ** 2)
+    deep = np.asarray(axial[:, None, None] * np.asarray(lateral), np.float32)
+    open_ones = ss.Recipe(background="none", continuity=0, deconvolution_iterations=3)
+    image = stack((9, 40, 40))
+    assert ss.plan(image, open_ones, psf=deep).recipe.intensity == "restored"
+    assert ss.plan(image, open_ones.replace(dimensions="2d"), resolution_um=0.3).recipe.intensity == "unbiased"
+    both = open_ones.replace(fidelity=100, sparsity=3)
+    assert ss.plan(image, both, psf=deep).recipe.intensity == "published"

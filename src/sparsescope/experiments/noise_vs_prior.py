@@ -143,7 +143,7 @@ def _sentences(
     )
     boundary = (
         (
-            "Beyond 20 % noise the frame predicts its hidden pixels badly whatever the fidelity, and the choice is "
+            "From 20 % noise on the frame predicts its hidden pixels badly whatever the fidelity, and the choice is "
             f"less sure: the least of all scores is {ratio.min():.2f} of the best in its row ({max(lag)} columns "
             "away at most). With sparsity, iterations and background left open as well, the mean over all rows is "
             f"{whole.mean():.2f} of the table's best (least {whole.min():.2f})."

@@ -127,8 +127,8 @@ def _sentences(
             "rings upon smooth hills."
         ),
         (
-            "What sparsity takes is not put back: intensities of dim structures are changed or lost. See the "
-            "experiment linearity."
+            "What sparsity takes is not put back where it is set by hand, as here: intensities of dim structures are "
+            "changed or lost. See the experiment linearity."
         ),
     )
     return shown, boundary

@@ -57,4 +57,6 @@ def unbiased(minimiser: Float32Array, terms: HessianTerms) -> Float32Array:
     >>> unbiased(soft, HessianTerms(100.0, 10.0)).round(3).tolist()
     [0.0, 0.10000000149011612, 0.20000000298023224, 1.0]
     """
-    return minimiser + np.minimum(minimiser, np.float32(terms.sparsity / terms.fidelity))
+    given_back = np.minimum(minimiser, np.float32(terms.sparsity / terms.fidelity))
+    given_back += minimiser
+    return given_back

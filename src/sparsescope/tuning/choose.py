@@ -81,7 +81,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     al., NeurIPS 2020). Prediction is blind to what the PSF does not pass, so the score also holds how far the two
     results differ that two sets of hidden pixels give (`Search`). Where the noise is that of a camera, what the best
     prediction gives is then taken for the truth of a made-up frame, and the settings that come nearest to it are
-    chosen (`Rehearsal`).
+    chosen (`Rehearsal`), but for those whose sparsity erases what stands out of the noise of the plane (`Missing`).
     """
     started = time.perf_counter()
     middle = request.planes[len(request.planes) // 2]

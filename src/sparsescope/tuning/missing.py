@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ..engines import Engine
-from .rehearsal import through_a_pupil
+from .rehearsal import FWHM, through_a_pupil
 from .trial import Bench, Setting
 
 Floats = npt.NDArray[np.float32]
@@ -23,7 +23,6 @@ STANDS_OUT = 3.0
 """Standard deviations of the noise."""
 PART = 0.2
 """Part of the light in a place that is missing: at bright structures less may be left where the PSF is another."""
-FWHM = 2.35482
 
 
 class Missing:

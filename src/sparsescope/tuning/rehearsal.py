@@ -17,6 +17,8 @@ from .trial import Bench, Setting
 
 Floats = npt.NDArray[np.float32]
 
+FWHM = 2.35482
+"""Of a Gaussian of standard deviation 1."""
 SEEN = 0.5
 """Detail at which results are compared with the truth, in PSF widths; finer most uses do not ask."""
 NEAR = 0.1
@@ -48,7 +50,7 @@ class Target:
         self.window = np.asarray(sides[0][:, None] * sides[1], np.float32)
         rows, columns = np.fft.fftfreq(truth.shape[0])[:, None], np.fft.rfftfreq(truth.shape[1])
         square = (rows * fwhm_yx_px[0]) ** 2 + (columns * fwhm_yx_px[1]) ** 2
-        decay = -2 * (np.pi / 2.35482) ** 2 * square  # exponent of a Gaussian of one PSF width
+        decay = -2 * (np.pi / FWHM) ** 2 * square  # exponent of a Gaussian of one PSF width
         twice = np.where((columns > 0) & (columns < 0.5), 2.0, 1.0)  # a real image's spectrum is given by half
         self.seen = np.asarray(np.exp(decay * SEEN**2), np.float32)
         self.twice = np.asarray(np.broadcast_to(twice, square.shape), np.float32)

@@ -149,3 +149,13 @@ def test_real_images_show_how_they_were_made(shared_data, name, fwhm_px, radii):
     plane = image if image.ndim == 2 else image[len(image) // 2]
     assert correlation_radius_px(plane) in radii
     assert correlation_radius_px(plane, fwhm_px=fwhm_px) in radii
+
+
+@pytest.mark.parametrize("fwhm_px", [3.0, 4.0, 5.0])
+@pytest.mark.parametrize("spread", [3.0, 30.0])
+def test_a_reconstruction_in_whole_counts_is_correlated_however_finely_it_is_sampled(fwhm_px, spread):
+    v = np.minimum(np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)) * fwhm_px / 1.03, 1)
+    band = 2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v))
+    noise = np.fft.ifft2(np.fft.fft2(white()) * band).real
+    frame = np.rint(1000 + spread * (noise - noise.mean()) / noise.std())
+    assert correlation_radius_px(frame, fwhm_px=fwhm_px) > 0

@@ -79,3 +79,30 @@ def test_the_noise_that_passes_the_filter() -> None:
     impulse[128, 128] = 1
     weights = ndimage.gaussian_filter(impulse, looked.inner) - ndimage.gaussian_filter(impulse, looked.outer)
     assert looked.passed() == pytest.approx(np.square(weights).sum(), rel=1e-3)
+
+
+def test_the_noise_of_a_spectrum_that_passes_the_filter() -> None:
+    looked = missing(np.zeros((SIDE, SIDE)))
+    assert looked.passed(np.ones((SIDE, SIDE))) == pytest.approx(looked.passed(), rel=1e-3)
+    ring = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.fftfreq(SIDE))
+    low, high = ((part / part.mean()) for part in ((ring < 0.15).astype(float), (ring > 0.3).astype(float)))
+    white = np.random.default_rng(0).normal(size=(SIDE, SIDE))
+    for spectrum in (low, high):
+        noise = np.fft.ifft2(np.fft.fft2(white) * np.sqrt(spectrum)).real
+        near, far = (ndimage.gaussian_filter(noise, size, mode="wrap") for size in (looked.inner, looked.outer))
+        assert looked.passed(spectrum) == pytest.approx(np.var(near - far), rel=0.15, abs=1e-6)
+    assert looked.passed(low) > 5 * looked.passed() > 100 * looked.passed(high)
+
+
+def test_noise_that_passes_the_filter_is_no_structure() -> None:
+    ring = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.fftfreq(SIDE))
+    spectrum = (ring < 0.15) / np.mean(ring < 0.15)
+    noise = np.fft.ifft2(np.fft.fft2(np.random.default_rng(0).normal(size=(SIDE, SIDE))) * np.sqrt(spectrum)).real
+    plane, kernel = (BEHIND + 10 * noise).astype(np.float32)[None], gaussian_kernel1d(FWHM_PX)
+    behind = np.full_like(plane, BEHIND)
+    held = Bench(plane, behind, np.ones_like(plane), slice(0, 1), 50.0, (kernel, kernel), "rl", 60, 0)
+    setting, engine = Setting(10.0, 10.0, (1,)), pick(threads=1)
+    found = [
+        Missing(held, (0.0, 100.0, 1.0), (FWHM_PX, FWHM_PX), one).pixels(setting, engine) for one in (spectrum, None)
+    ]
+    assert found[0] < 0.01 * SIDE * SIDE < found[1]

@@ -17,6 +17,8 @@ SMALLEST = 48
 """Images less wide have too few windows to measure: radius 0."""
 FEWEST = 16
 """Windows that are enough to measure in."""
+QUIETEST = 8
+"""Least windows that count as quiet where only these are looked at."""
 PATCH = 7
 """Side of a patch of one value that no noise leaves, in pixels."""
 PREDICTABLE = (0.2, 0.2, 0.5)
@@ -26,6 +28,8 @@ WHITE = (0.6, 1.8)
 """Range of the ratio of the power in the corner of the spectrum to that in the strips beside it for white noise."""
 MOST_PHOTONS = 1e6
 """No detector collects more photons in a pixel: a lower noise floor was made by filtering or interpolation."""
+IN_BAND = 10.0
+"""Power within the optics' band, in units of what lies beyond, that rounding does not make."""
 REACH = 4
 """Half-width of the neighbourhood that is used to predict a pixel's noise."""
 
@@ -80,14 +84,47 @@ def frames_radius_px(frames: Floats, fwhm_px: float | None = None) -> int:
     once = _without_repeats(frames)
     if once is not None:
         return min(3, 2 * frames_radius_px(once, None if fwhm_px is None else fwhm_px / 2) + 1)
-    fields = _fields(frames)
-    spoiled = _spoiled(frames)
-    spectra = np.concatenate([_window_spectra(field, spoiled, len(fields)) for field in fields])
+    spectra = _spectra(frames)
     spectra = spectra[spectra[:, _frequency > 0.3].mean(axis=1) > 1e-12 * max(float(np.square(frames).mean()), 1e-300)]
     if len(spectra) == 0:
         return 0
     noise = _noise_spectrum(spectra, frames, fwhm_px)
     return 0 if noise is None else _radius_of(noise)
+
+
+def quiet_and_bright(plane: Floats) -> tuple[Floats, Floats] | None:
+    """Power spectra of the quietest and of the most structured tenth of a plane's windows.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Pixel values in any unit.
+
+    Returns
+    -------
+    two arrays, shape (SIZE, SIZE), or None
+        Frequency 0 first, 1 for white noise of variance 1; None where there are too few windows that are not constant.
+    """
+    spectra = _spectra(plane[None])
+    spectra = spectra[spectra.mean(axis=(1, 2)) > 0]
+    count = max(len(spectra) // 10, QUIETEST)
+    if len(spectra) < 2 * count:
+        return None
+    order, _ = _by_quiet(spectra)
+    quiet, bright = (spectra[part].mean(axis=0, dtype=np.float64) for part in (order[:count], order[-count:]))
+    return np.asarray(quiet), np.asarray(bright)
+
+
+def _spectra(frames: Floats) -> Floats:
+    """Power spectra of windows of all fields."""
+    fields, spoiled = _fields(frames), _spoiled(frames)
+    return np.concatenate([_window_spectra(field, spoiled, len(fields)) for field in fields])
+
+
+def _by_quiet(spectra: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Order of the windows from quiet to structured, and what tells it: their power at low frequencies."""
+    low = spectra[:, (_frequency > 0.03) & (_frequency < 0.1)].mean(axis=1)
+    return np.argsort(low, kind="stable"), low
 
 
 def _without_repeats(frames: Floats) -> Floats | None:
@@ -142,8 +179,7 @@ def _window_spectra(field: Floats, spoiled: npt.NDArray[np.bool_], fields: int =
 
 def _noise_spectrum(spectra: Floats, frames: Floats, fwhm_px: float | None) -> Floats | None:
     """Power spectrum of the noise over one window, or None where it is white."""
-    low = spectra[:, (_frequency > 0.03) & (_frequency < 0.1)].mean(axis=1)
-    order = np.argsort(low, kind="stable")
+    order, low = _by_quiet(spectra)
     count = min(max(len(order) // 10, 16), len(order))
     power = spectra[order[:count]].mean(axis=0, dtype=np.float64)
     floor = float(power[_frequency > 0.55].mean())
@@ -154,10 +190,14 @@ def _noise_spectrum(spectra: Floats, frames: Floats, fwhm_px: float | None) -> F
     if flat and plausible and not coarse:
         return None
     cutoff = 0.5 if fwhm_px is None else 1.2 / fwhm_px  # the optics' cut-off is about 1.03/FWHM for an Airy pattern
-    if cutoff < 0.35:
+    level = float(power[(_frequency > 0.12) & (_frequency < min(0.3, cutoff))].mean())
+    in_band = (coarse or not plausible) and level > IN_BAND * floor  # what lies beyond the band is no camera's noise
+    if cutoff < 0.35 and not in_band:
         return _filled(power, cutoff)
     if _follows_structure(spectra[order], low[order], count) < 0.5:
         return _filled(power, 0.1)
+    if cutoff < 0.35:
+        return _filled(power, cutoff)
     if flat and plausible and _is_8_bit(frames):
         return None  # coarse steps hide the noise of a raw image and are white themselves
     return np.asarray(

@@ -93,7 +93,7 @@ class Choice:
         What the user should know, such as a minimum at the edge of the grid.
     rehearsed : tuple of Point
         The settings that were compared on a made-up frame; their score is the part of its truth's variance that they
-        do not explain. Empty where noise is correlated or nothing stands out.
+        do not explain. Empty where noise is correlated beyond the band of the optics, or nothing stands out.
     """
 
     values: Mapping[str, float | int | str]

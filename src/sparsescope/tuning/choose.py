@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..engines import Engine
-from ..preprocess.noise import estimate_noise
+from ..preprocess.noise_band import over
 from .choice import Choice, Request
 from .crop import informative
 from .holdout import hold_out
 from .missing import Missing
+from .noise_seen import SeenNoise
 from .prepare import Behind, prepare, width_px
 from .rehearsal import Rehearsal
 from .search import Key, Search
@@ -37,9 +38,17 @@ LOST = 0.002
 COUNTS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 65)
 MORE_COUNTS = (65, 85, 110)
 FITTED = "smooth-16"
-"""Background of a camera's own frames, whose noise tells what is background alone."""
+"""Background where the noise tells what is background alone: a camera's own frames and reconstructions."""
 GENTLE = "smooth-wide"
-"""Background where noise is correlated: such frames were processed, and their noise tells nothing."""
+"""Background where noise is correlated and reaches beyond the optics' band: such noise tells nothing."""
+
+DETAIL = 3.0
+"""Power near the optics' cut-off, over that of the noise, that is more than light makes of noise alone."""
+FULL_COUNT = 45
+"""Least iterations that make the truth of the rehearsal where noise has the band of the optics and such detail stands
+out of it: blocks that are held out tell nothing of that."""
+FULL_FIDELITY = (30.0, 300.0)
+"""Between which its fidelity is kept, as blocks tell little of that either."""
 
 STEEP = math.sqrt(10.0)
 
@@ -79,29 +88,26 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     offset of the prediction are fitted, squared errors weighted by the local light. Any unbiased noise that is
     independent between hidden and seen pixels is allowed (Batson & Royer, ICML 2019; for deconvolution: Kobayashi et
     al., NeurIPS 2020). Prediction is blind to what the PSF does not pass, so the score also holds how far the two
-    results differ that two sets of hidden pixels give (`Search`). Where the noise is that of a camera, what the best
-    prediction gives is then taken for the truth of a made-up frame, and the settings that come nearest to it are
-    chosen (`Rehearsal`), but for those whose sparsity erases what stands out of the noise of the plane (`Missing`).
+    results differ that two sets of hidden pixels give (`Search`). Where the noise is that of a camera, or has the band
+    of the optics (`SeenNoise`), what the best prediction gives is then taken for the truth of a made-up frame, and the
+    settings that come nearest to it are chosen (`Rehearsal`), but for those whose sparsity erases what stands out of
+    the noise of the plane (`Missing`). In the second case held-out blocks are blind to the finest structures, which
+    noise of that band does not drown; where they stand out of it, the truth is made with more iterations.
     """
     started = time.perf_counter()
     middle = request.planes[len(request.planes) // 2]
-    radius, variance = _noise(request)
-    crop = informative(middle, width_px(request))
-    search = _search(request, engine, behind, radius, crop, request.unbiased and variance is None)
-    _refine(search, request, FIRST_OFFSET if variance else OFFSETS)
-    notes: list[str] = []
-    if radius:
-        notes.append(
-            f"the noise is correlated over {radius} pixel{'s' if radius > 1 else ''} (averaged, interpolated or "
-            "reconstructed frames): blocks of pixels were held out, and only a gentle background is taken away"
-        )
+    noise = SeenNoise.of(request)
+    radius, crop = noise.radius, informative(middle, width_px(request))
+    search = _search(request, engine, behind, noise, crop)
+    _refine(search, request, FIRST_OFFSET if noise.variance else OFFSETS)
+    notes = [_correlated(noise)] if radius else []
     empty = not search.stands_out()
     if empty:
         search.run(_settings(request, list(FIDELITIES[:2]), OFFSETS[1:]))
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
-    rehearsal = None if empty or variance is None else _rehearse(search, request, variance, engine)
+    rehearsal = None if empty else _rehearse(search, request, noise, engine)
     first = search.best() if rehearsal else _by_intent(search, "cautious" if empty else request.intent)
     chosen = _rehearsed_by_intent(rehearsal, request.intent) if rehearsal else first
     notes += [] if empty else _edges(chosen, request)
@@ -120,16 +126,18 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes), rehearsed)
 
 
-def _noise(request: Request) -> tuple[int, tuple[float, float, float] | None]:
-    """How far the noise is correlated; where it is not, its variance against the level: slope, intercept, least."""
-    middle, radius, variance = request.planes[len(request.planes) // 2], request.radius_px, request.variance
-    if radius is None or variance is None:
-        noise = estimate_noise(middle, fwhm_px=width_px(request))
-        radius = noise.correlation_radius_px if radius is None else radius
-        variance = variance or (noise.variance_slope, noise.variance_intercept, noise.variance_floor)
-    if not np.array_equal(middle, np.rint(middle)):
-        radius = max(radius, 1)  # not whole counts: averaged or computed, so neighbours share noise
-    return radius, None if radius else variance
+def _correlated(noise: SeenNoise) -> str:
+    """Return the note on correlated noise."""
+    pixels = f"{noise.radius} pixel{'s' if noise.radius > 1 else ''}"
+    if noise.band is not None:
+        return (
+            f"the noise is correlated over {pixels} and has the band of the optics (reconstructed frames): blocks of "
+            "pixels were held out, and settings were tried on frames made with such noise"
+        )
+    return (
+        f"the noise is correlated over {pixels} (averaged, interpolated or reconstructed frames): blocks of pixels "
+        "were held out, and only a gentle background is taken away"
+    )
 
 
 def _values(background: str, key: Key) -> Values:
@@ -147,11 +155,10 @@ def _filled(bench: Bench) -> int:
     return int(np.count_nonzero((bench.data - bench.behind)[bench.scored] > BRIGHT * bench.scale))
 
 
-def _search(
-    request: Request, engine: Engine, behind: Behind, radius: int, crop: tuple[slice, slice], unbiased: bool
-) -> Search:
+def _search(request: Request, engine: Engine, behind: Behind, noise: SeenNoise, crop: tuple[slice, slice]) -> Search:
     """Prepare the search: background, crop and two sets of held-out pixels."""
-    mode = str(request.fixed.get("background", GENTLE if radius else FITTED))
+    mode = str(request.fixed.get("background", FITTED if noise.variance else GENTLE))
+    radius, unbiased = noise.radius, request.unbiased and noise.variance is None
     middle = request.planes[len(request.planes) // 2 :][:1]
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
@@ -197,17 +204,16 @@ def _more(trials: Search | Rehearsal, request: Request) -> None:
         trials.run([Setting(fidelity, sparsity, MORE_COUNTS)])
 
 
-def _rehearse(
-    search: Search, request: Request, variance: tuple[float, float, float], engine: Engine
-) -> Rehearsal | None:
+def _rehearse(search: Search, request: Request, noise: SeenNoise, engine: Engine) -> Rehearsal | None:
     """Compare settings around the best one on a frame made from its result, from coarse to fine."""
-    if {"fidelity", "sparsity", "deconvolution_iterations"} <= set(request.fixed):
+    variance, bench, width = noise.variance, search.bench, request.fwhm_yx_px
+    if variance is None or {"fidelity", "sparsity", "deconvolution_iterations"} <= set(request.fixed):
         return None
-    fidelity, sparsity, _, count = search.best()
-    first, offsets = Setting(fidelity, sparsity, (count,)), _offsets(request, search.bench, variance)
-    rehearsal = Rehearsal.of(search.bench, first, variance, request.fwhm_yx_px, engine, request.seed, request.unbiased)
-    missing = Missing(rehearsal.bench, variance, request.fwhm_yx_px)
-    coarse = [max(fidelity * step, FIDELITIES[0]) for step in (1 / STEEP, 1.0, STEEP)]
+    first, offsets = _first(search, noise), _offsets(request, bench, variance)
+    spectrum = None if noise.band is None else over(bench.data.shape[1:], noise.band.power)
+    rehearsal = Rehearsal.of(bench, first, variance, width, engine, request.seed, request.unbiased, spectrum)
+    missing = Missing(rehearsal.bench, variance, width, spectrum)
+    coarse = [max(first.fidelity * step, FIDELITIES[0]) for step in (1 / STEEP, 1.0, STEEP)]
     rehearsal.run(_settings(request, coarse, offsets))
     _spare(rehearsal, missing, request)
     fidelity, sparsity, _, _ = rehearsal.best()
@@ -217,6 +223,16 @@ def _rehearse(
     _spare(rehearsal, missing, request)
     _more(rehearsal, request)
     return rehearsal
+
+
+def _first(search: Search, noise: SeenNoise) -> Setting:
+    """Return the setting that makes the truth of the rehearsal."""
+    fidelity, sparsity, _, count = search.best()
+    if noise.band is None:
+        return Setting(fidelity, sparsity, (count,))
+    kept = min(max(fidelity, FULL_FIDELITY[0]), FULL_FIDELITY[1])
+    full = FULL_COUNT if noise.band.detail > DETAIL else 0
+    return Setting(kept, sparsity * kept / fidelity, (max(count, full),))
 
 
 def _offsets(request: Request, bench: Bench, variance: tuple[float, float, float]) -> tuple[float, ...]:

@@ -40,9 +40,17 @@ class Missing:
         Slope and intercept of the noise's variance in the level (counts, counts²), and its least value.
     fwhm_yx_px : tuple of float
         Width of the PSF.
+    spectrum : array, shape (Y, X), or None
+        Power spectrum of the noise, of mean 1; None for white noise.
     """
 
-    def __init__(self, bench: Bench, variance: tuple[float, float, float], fwhm_yx_px: Pair) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        variance: tuple[float, float, float],
+        fwhm_yx_px: Pair,
+        spectrum: npt.NDArray[np.floating] | None = None,
+    ) -> None:
         self.bench, self.fwhm_yx_px = bench, fwhm_yx_px
         self.net = ((bench.data - bench.behind) / np.float32(bench.scale))[0]
         self.inner = (fwhm_yx_px[0] * SIZE / FWHM, fwhm_yx_px[1] * SIZE / FWHM)
@@ -50,10 +58,13 @@ class Missing:
         near = ndimage.gaussian_filter(np.maximum(self.net, 0), self.inner)
         slope, intercept, least = variance
         level = np.maximum(slope * (near * bench.scale + bench.behind[0]) + intercept, least) / bench.scale**2
-        self.least = np.maximum(STANDS_OUT * np.sqrt(level * self.passed()), PART * near)
+        self.least = np.maximum(STANDS_OUT * np.sqrt(level * self.passed(spectrum)), PART * near)
 
-    def passed(self) -> float:
-        """Part of white noise's variance that passes the filter: the sum of the squares of its weights."""
+    def passed(self, spectrum: npt.NDArray[np.floating] | None = None) -> float:
+        """Part of the noise's variance that passes the filter; of white noise the sum of the squares of its weights."""
+        if spectrum is not None:
+            transfer = _transfer(spectrum.shape, self.inner) - _transfer(spectrum.shape, self.outer)
+            return float((spectrum * np.square(transfer)).mean())
         own = _overlap(self.inner, self.inner) + _overlap(self.outer, self.outer)
         return own - 2 * _overlap(self.inner, self.outer)
 
@@ -88,3 +99,15 @@ def _overlap(first: Pair, second: Pair) -> float:
     1.0
     """
     return math.prod(1 / math.sqrt(2 * math.pi * (a * a + b * b)) for a, b in zip(first, second, strict=True))
+
+
+def _transfer(shape: tuple[int, ...], sigma: Pair) -> npt.NDArray[np.float64]:
+    """Transfer function of a Gaussian of sum 1.
+
+    Examples
+    --------
+    >>> _transfer((4, 4), (1.0, 1.0))[0, 0]
+    np.float64(1.0)
+    """
+    along, across = (np.exp(-2 * np.square(np.pi * s * np.fft.fftfreq(n))) for n, s in zip(shape, sigma, strict=True))
+    return np.asarray(along[:, None] * across)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from ..engines import Engine
+from ..preprocess.noise_band import coloured
 from .choice import Point
 from .search import Key
 from .trial import Bench, Setting
@@ -103,12 +104,12 @@ class Rehearsal:
     """The method on made-up frames like the one that was taken.
 
     What a first setting makes of the plane is taken for the truth, blurred, given the plane's background and noise of
-    the measured variance. There are two such frames, blurred by the Gaussian that the solvers take the PSF for and by
-    the Airy pattern of the same width: a microscope's own PSF lies between them, and settings that are best for the
-    one alone fail on the other where light is plenty. Then every setting can be compared with a truth, which held-out
-    pixels of the plane cannot do: they tell nothing of what the PSF does not pass, and count what the first stage
-    smears against it although the second one brings it back. It is the parametric bootstrap (Efron & Tibshirani 1993,
-    chapter 6), used to choose.
+    the measured variance and spectrum. There are two such frames, blurred by the Gaussian that the solvers take the
+    PSF for and by the Airy pattern of the same width: a microscope's own PSF lies between them, and settings that are
+    best for the one alone fail on the other where light is plenty. Then every setting can be compared with a truth,
+    which held-out pixels of the plane cannot do: they tell nothing of what the PSF does not pass, and count what the
+    first stage smears against it although the second one brings it back. It is the parametric bootstrap (Efron &
+    Tibshirani 1993, chapter 6), used to choose.
 
     Attributes
     ----------
@@ -147,6 +148,7 @@ class Rehearsal:
         engine: Engine,
         seed: int,
         unbiased: bool = True,
+        spectrum: Floats | None = None,
     ) -> Rehearsal:
         """Make the frames.
 
@@ -166,6 +168,8 @@ class Rehearsal:
             Of the noise.
         unbiased : bool
             Whether the settings that are compared give back what sparsity takes away.
+        spectrum : array, shape (Y, X), or None
+            Power spectrum of the noise, of mean 1; None for white noise.
         """
         net = (bench.data - bench.behind) / np.float32(bench.scale)
         result, image = next(iter(bench.predicted(first, net, engine)))
@@ -176,6 +180,7 @@ class Rehearsal:
             light = blurred * (max(float((blurred * net[0]).sum(dtype=np.float64)), 0.0) / max(square, 1e-30))
             spread = np.sqrt(np.maximum(slope * (light * bench.scale + bench.behind[0]) + intercept, least))
             drawn = noise.standard_normal(light.shape, np.float32)
+            drawn = drawn if spectrum is None else coloured(drawn, spectrum)
             nets.append(np.asarray(light + drawn * spread / bench.scale, np.float32)[None])
         target = Target(result, fwhm_yx_px)
         return cls(replace(bench, unbiased=unbiased), engine, tuple(nets), target, first.iterations[0])

@@ -159,3 +159,26 @@ def test_a_reconstruction_in_whole_counts_is_correlated_however_finely_it_is_sam
     noise = np.fft.ifft2(np.fft.fft2(white()) * band).real
     frame = np.rint(1000 + spread * (noise - noise.mean()) / noise.std())
     assert correlation_radius_px(frame, fwhm_px=fwhm_px) > 0
+
+
+def clipped_reconstruction(photons, seed):
+    """Lines and points whose noise has the band of the optics, with nothing below zero."""
+    light = photons * scene("mixed", 160, seed=seed)
+    v = np.minimum(np.hypot(np.fft.fftfreq(160)[:, None], np.fft.fftfreq(160)) * 3.0 / 1.03, 1)
+    band = 2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v))
+    noise = np.random.default_rng(seed).poisson(light) - light
+    return np.maximum(light + np.fft.ifft2(np.fft.fft2(noise) * band).real / np.sqrt(np.mean(band**2)), 0)
+
+
+@pytest.mark.parametrize("photons", [20, 40])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_reconstruction_that_ends_at_zero_is_correlated_although_that_spreads_its_noise(photons, seed):
+    assert correlation_radius_px(clipped_reconstruction(photons, seed), fwhm_px=3.0) > 0
+
+
+@pytest.mark.parametrize("kind", PARTLY_EMPTY)
+@pytest.mark.parametrize("photons", [30, 300])
+def test_a_camera_frame_that_ends_at_zero_after_its_background_was_taken_off_is_not(kind, photons):
+    frame = scmos(photons * scene(kind)) - 0.3 * np.linspace(330, 390, 256)[:, None] - 20
+    clipped = np.maximum(frame - np.percentile(frame, 20), 0)
+    assert correlation_radius_px(clipped, fwhm_px=3.0) == 0

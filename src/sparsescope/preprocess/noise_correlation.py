@@ -30,6 +30,8 @@ MOST_PHOTONS = 1e6
 """No detector collects more photons in a pixel: a lower noise floor was made by filtering or interpolation."""
 IN_BAND = 10.0
 """Power within the optics' band, in units of what lies beyond, that rounding does not make."""
+CLIPPED = 1e-3
+"""Part of the pixels at the least value that chance does not bring there."""
 REACH = 4
 """Half-width of the neighbourhood that is used to predict a pixel's noise."""
 
@@ -187,7 +189,7 @@ def _noise_spectrum(spectra: Floats, frames: Floats, fwhm_px: float | None) -> F
     signal = float(frames.mean() - np.quantile(thinned(frames[0]), 0.01))
     plausible = signal**2 < MOST_PHOTONS * floor
     flat = _is_flat(power)
-    if flat and plausible and not coarse:
+    if flat and plausible and not coarse and not _is_clipped(frames):
         return None
     cutoff = 0.5 if fwhm_px is None else 1.2 / fwhm_px  # the optics' cut-off is about 1.03/FWHM for an Airy pattern
     level = float(power[(_frequency > 0.12) & (_frequency < min(0.3, cutoff))].mean())
@@ -229,6 +231,11 @@ def _follows_structure(spectra: Floats, low: Floats, count: int) -> float:
     middle = spectra[:, (_frequency > 0.12) & (_frequency < 0.3)].mean(axis=1)
     growth = [float(np.median(part[count:]) / max(np.median(part[:count]), 1e-300)) for part in (middle, low)]
     return float(np.log(max(growth[0], 1.0)) / np.log(max(growth[1], 1.05)))
+
+
+def _is_clipped(frames: Floats) -> bool:
+    """Whether computed values end at a least one, which bends their noise and so spreads it over all frequencies."""
+    return quantisation_step(frames) == 0 and float(np.mean(frames == frames.min())) > CLIPPED
 
 
 def _is_8_bit(frames: Floats) -> bool:

@@ -18,19 +18,27 @@ SMOOTHING = 0.4
 """Standard deviation of the smoothing before sampling, in PSF widths: wide enough for noise, too narrow for tails."""
 SAMPLES = 160
 """Most samples along an axis; there is one for each PSF width where that is fewer."""
+SHORTEST = 0.8
+"""Shortest length of the field's covariance as a part of what is asked for, where its correlation then is 0.46."""
 LEAST_PART = 1 / 16
 """Shortest length of the field as a part of the longer side, so that its cost does not grow with the plane."""
 LENGTHS = 6
 """Correlation lengths that are tried, from the shortest to the longer side of the plane."""
 LIGHTS = (3.0, 30.0, 300.0)
 """Mean light of structures, in standard deviations of the noise: the mixture's exponential parts."""
-LEAST_SHARE = 0.07
-"""Part of the plane that at least is taken to show background, so that a first guess far off finds its way."""
+FIRST_SHARE, SHARE_FALL, LEAST_SHARE = 0.2, 0.9, 0.07
+"""Part of the plane that at least is taken to show background: at first, its factor in each iteration, and at the end.
+A field that starts with little background can take strong haze for large structures, and never leave that."""
 ITERATIONS = 40
 SETTLED = 0.02
 """Change of the field in one iteration, in standard deviations of the noise, at which the iteration ends."""
-ALIKE = 0.5
-"""Samples of one structure tell the same: that many for each square of its size count as one."""
+ALIKE = 1.5
+"""Samples of one structure tell the same: that many count as one for each square of its size beyond the first."""
+NEAR = 0.5
+"""Radius, in sizes of the structures, in which the background's share is taken: where they cover all, a valley between
+two of them is no background."""
+LEAST_NEAR = 0.05
+"""Least of that share, as a part of the plane's."""
 HALO = 0.05
 """Part of the structures' mean light that real PSFs spread far beyond their width: the field is lowered by it."""
 
@@ -39,7 +47,8 @@ HALO = 0.05
 class _Grid:
     """Samples of planes of one shape, and the cosines that the field is a sum of.
 
-    The cosines live on a domain longer than the plane, so the field has no symmetry at the plane's borders.
+    The cosines live on a domain longer than the plane, so the field has no symmetry at the plane's borders. `pairs`
+    tells where in the products of row pairs and column pairs those of two used cosines stand.
     """
 
     step: int
@@ -51,14 +60,13 @@ class _Grid:
     fine_rows: Doubles
     fine_columns: Doubles
     used: npt.NDArray[np.intp]
+    pairs: npt.NDArray[np.intp]
     lengths: Doubles
     spectra: tuple[Doubles, ...]
 
     def normal(self, weight: Doubles) -> Doubles:
         """Weighted normal matrix of the used products of cosines."""
-        n, m = self.rows.shape[1], self.columns.shape[1]
-        full = (self.row_pairs.T @ weight @ self.column_pairs).reshape(n, n, m, m)
-        return np.asarray(full.transpose(0, 2, 1, 3).reshape(n * m, n * m)[np.ix_(self.used, self.used)])
+        return np.asarray((self.row_pairs.T @ weight @ self.column_pairs).ravel()[self.pairs])
 
     def project(self, values: Doubles) -> Doubles:
         """Products of values at the samples with the used cosines."""
@@ -83,7 +91,7 @@ def _grid(shape: tuple[int, int], fwhm_px: float, widths: float) -> _Grid:
     longest = max(shape)
     step = max(1, round(fwhm_px), -(-longest // SAMPLES))
     first = (min(step // 2, (shape[0] - 1) // 2), min(step // 2, (shape[1] - 1) // 2))
-    least = max(widths * fwhm_px, LEAST_PART * longest)
+    least = max(SHORTEST * widths * fwhm_px, LEAST_PART * longest)
     lengths = np.geomspace(least, max(longest, 1.01 * least), LENGTHS)
     margin = 1.5 * least
     sparse, fine, waves = [], [], []
@@ -97,11 +105,21 @@ def _grid(shape: tuple[int, int], fwhm_px: float, widths: float) -> _Grid:
     square = (waves[0][:, None] ** 2 + waves[1] ** 2).ravel()
     used = np.flatnonzero(square * least**2 / 2 < 7)  # beyond, even the shortest length has a thousandth of its power
     spectra = [np.exp(-square[used] * length**2 / 2) for length in lengths]
-    pairs = [(m[:, :, None] * m[:, None, :]).reshape(len(m), -1) for m in sparse]
     scaled = tuple(s / max(s[1:].sum(), 1e-300) for s in spectra)
+    (row_pairs, row_at), (column_pairs, column_at) = (_pairs(m) for m in sparse)
+    row, column = np.divmod(used, sparse[1].shape[1])
+    pairs = row_at[np.ix_(row, row)] * column_pairs.shape[1] + column_at[np.ix_(column, column)]
     return _Grid(
-        step, first, sparse[0], sparse[1], pairs[0], pairs[1], fine[0], fine[1], used, lengths, scaled
-    )  # fmt: skip
+        step, first, sparse[0], sparse[1], row_pairs, column_pairs, fine[0], fine[1], used, pairs, lengths, scaled
+    )
+
+
+def _pairs(waves: Doubles) -> tuple[Doubles, npt.NDArray[np.intp]]:
+    """Products of each two columns, once each, and where the product of columns i and j is found."""
+    first, second = np.triu_indices(waves.shape[1])
+    at = np.zeros((waves.shape[1],) * 2, np.intp)
+    at[first, second] = at[second, first] = np.arange(len(first))
+    return waves[:, first] * waves[:, second], at
 
 
 def smooth_field(
@@ -116,7 +134,7 @@ def smooth_field(
     fwhm_px : float
         Width of the PSF in pixels.
     widths : float
-        Shortest correlation length of the background, in PSF widths.
+        Least distance, in PSF widths, over which the background's correlation falls to less than one half.
     variance : tuple of float
         Slope and intercept of the noise's variance in the level (counts, counts²), and its least value.
 
@@ -131,10 +149,12 @@ def smooth_field(
     with squared-exponential covariance; the light is zero or one of three exponential distributions. Expectation
     maximisation: the probability of each sample to be background alone weighs it in a least-squares fit, whose length
     and amplitude are those of greatest evidence (MacKay, Neural Computation 4, 415, 1992), from the longest length
-    down. Light of one structure covers many samples that are not independent: taken for so many proofs of a background
-    that varies, they would turn smooth structures into background. So once the field has settled the size of the
-    structures above it is measured, and samples count the less the larger they are. Where samples below the field are
-    too many for the noise, the noise is taken wider while it converges, and the whole field is lowered at the end.
+    down. A fifth of the plane at least is taken for background at first, less and less later. Light of one
+    structure covers many samples that are not independent: taken for so many proofs of a background that varies, they
+    would turn smooth structures into background. So once the field has settled the size of the structures above it is
+    measured, samples count the less the larger they are, and are background the likelier the more others near them
+    are. Where samples below the field are too many for the noise, the noise is taken wider while it converges, and the
+    whole field is lowered at the end.
 
     Examples
     --------
@@ -173,23 +193,28 @@ class _Fit:
         self.coefficients: Doubles = np.zeros(len(grid.used))
         self.field: Doubles = np.full(samples.shape, self.ground)
         self.length, self.amplitude = len(grid.lengths) - 1, 0.1 * self.range
-        self.alike = 1.0
+        self.size, self.alike = 1.0, 1.0
+        self.least_share = FIRST_SHARE
+        self.alone: Doubles = np.zeros(samples.shape)
         self.shares: Doubles = np.full(1 + len(LIGHTS), 1 / (1 + len(LIGHTS)))
 
     def run(self) -> None:
         """Iterate until the field settles, first as if each sample told something of its own."""
         self._settle()
-        self.alike = max(1.0, ALIKE * self._structure_size() ** 2)
+        self.size = self._structure_size()
+        self.alike = max(1.0, 1 + ALIKE * (self.size**2 - 1))
         if self.alike > 1:
             self._settle()
 
     def _settle(self) -> None:
         for i in range(ITERATIONS):
             noise = self._noise()
-            alone = self._background_alone(noise)
-            self._smooth(alone / noise / self.alike)
+            self.alone = self._background_alone(noise)
+            self._smooth(self.alone / noise / self.alike)
             before, self.field = self.field, self.ground + self.grid.field(self.coefficients)
-            if i > 5 and np.abs(self.field - before).max() < SETTLED * np.sqrt(noise.mean()):
+            settled = self.least_share == LEAST_SHARE
+            self.least_share = max(LEAST_SHARE, SHARE_FALL * self.least_share)
+            if i > 5 and settled and np.abs(self.field - before).max() < SETTLED * np.sqrt(noise.mean()):
                 return
 
     def _structure_size(self) -> float:
@@ -234,13 +259,25 @@ class _Fit:
         u = (self.samples - self.field) / np.sqrt(noise)
         parts = [-0.5 * u * u - 0.5 * np.log(2 * np.pi)]
         parts += [log_ndtr(u - 1 / m) - u / m + 0.5 / m**2 - np.log(m) for m in LIGHTS]
-        logs = np.stack(parts) + np.log(self.shares)[:, None, None]
+        logs = np.stack(parts)
+        share = self._share_near()
+        logs[0] += np.log(share)
+        logs[1:] += np.log(1 - share) + np.log(self.shares[1:] / self.shares[1:].sum())[:, None, None]
         chance = np.exp(logs - logs.max(axis=0))
         chance /= chance.sum(axis=0)
         self.shares = np.maximum(chance.mean(axis=(1, 2)), 1e-4)
-        self.shares[0] = max(self.shares[0], LEAST_SHARE)
+        self.shares[0] = max(self.shares[0], self.least_share)
         self.shares /= self.shares.sum()
         return np.asarray(chance[0])
+
+    def _share_near(self) -> Doubles:
+        """Share of the background about each sample; that of the plane where structures are no larger than the PSF."""
+        from scipy import ndimage
+
+        if self.alike == 1:
+            return np.full(self.samples.shape, self.shares[0])
+        near = ndimage.gaussian_filter(self.alone, NEAR * self.size, mode="nearest")
+        return np.asarray(np.clip(near, LEAST_NEAR * self.shares[0], 0.999))
 
     def _smooth(self, weight: Doubles) -> None:
         """Weighted fit of the field; length and amplitude move one step towards greater evidence."""
@@ -248,7 +285,8 @@ class _Fit:
         right = self.grid.project(weight * (self.samples - self.ground))
         at = self.length
         tries = [(at, 1.0), (at, 0.55), (at, 1.8), (max(at - 1, 0), 1.0), (min(at + 1, LENGTHS - 1), 1.0)]
-        best = max((self._evidence(normal, right, i, factor) for i, factor in tries), key=lambda found: found[0])
+        found = [self._evidence(normal, right, i, factor) for i, factor in dict.fromkeys(tries)]
+        best = max(found, key=lambda one: one[0])
         _, self.length, self.amplitude, self.coefficients = best
 
     def _evidence(

@@ -72,7 +72,7 @@ WRONG = [
     ("upsample_method", "zero", "upsample_method = 'zero' is not allowed: one of model, fourier, zeros"),
     ("borders", "periodic", "borders = 'periodic' is not allowed: one of masked, mirror, published"),
     ("intensity", "kept", "intensity = 'kept' is not allowed: one of auto, published, restored, unbiased"),
-    ("psf_model", "airy", "psf_model = 'airy' is not allowed: one of auto, gaussian, optics, given"),
+    ("psf_model", "bessel", "psf_model = 'bessel' is not allowed: one of auto, gaussian, airy, optics, given"),
     ("dimensions", 3, "dimensions = 3 is not allowed: one of auto, 2d, 3d"),
     ("deconvolution", "RL", "deconvolution = 'RL' is not allowed: one of rl, landweber, none"),
     ("hot_pixels", "yes", "one of none, adaptive"),

@@ -164,11 +164,12 @@ class Recipe(BaseModel):
         ),
     ] = "masked"
     psf_model: Annotated[
-        Literal["auto", "gaussian", "optics", "given"],
+        Literal["auto", "gaussian", "airy", "optics", "given"],
         Field(
-            description="Where the PSF comes from: a Gaussian of the resolution; the microscope that the file tells "
-            "of; a PSF that is given; open, the given one, the microscope for z-stacks whose resolution is not set, "
-            "else a Gaussian."
+            description="Where the PSF comes from: a Gaussian of the resolution; an Airy pattern (of a clear circular "
+            "pupil) of it; the microscope that the file tells of; a PSF that is given; open, the given one, the "
+            "microscope for z-stacks whose resolution is not set, else a Gaussian, or the Airy pattern where anything "
+            "else is chosen from the image and held-out pixels are predicted better with it."
         ),
     ] = "auto"
     dimensions: Annotated[

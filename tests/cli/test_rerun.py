@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from sparsescope import Recipe, as_image, read, write
+from sparsescope.simulate.simulation import Simulation, simulate
 
 from .conftest import Cli, spots
 from .test_run import FAST
@@ -102,3 +103,14 @@ def test_a_rerun_without_its_input_asks_for_it(cli: Cli, result: Path, cell: Pat
     assert said.code == 1
     assert "say where it is with --input FILE" in said.err
     assert cli("rerun", result, "--input", tmp_path / "renamed.tif").code == 0
+
+
+def test_a_rerun_takes_the_psf_that_was_chosen(cli: Cli, tmp_path: Path) -> None:
+    seen = simulate(Simulation("filaments", (128, 128), 0.065, 0.26, psf="airy", photons=3000))
+    write(tmp_path / "actin.ome.tif", as_image(np.asarray(seen.image).reshape(128, 128), "YX", pixel_size_um=0.065))
+    assert cli("run", tmp_path / "actin.ome.tif", "--resolution-um", "0.26", "--evidence", "none").code == 0
+    result = tmp_path / "actin_sparse.ome.tif"
+    assert Recipe.from_toml(cli("recipe", "show", result).out).psf_model == "airy"
+    again = cli("rerun", result)
+    assert again.code == 0, again.err
+    assert "every pixel is the same as in actin_sparse.ome.tif" in again.out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -49,3 +51,18 @@ def test_a_window_is_reconstructed_as_in_the_run() -> None:
     again = frozen.reconstruct()
     assert np.abs(again - frozen.value).max() <= 2e-3 * frozen.value.max()
     assert not np.allclose(frozen.reconstruct(width=1.2), again, atol=0.02 * frozen.value.max())
+
+
+def test_an_airy_pattern_is_scaled_by_its_width_and_a_plane_goes_on_beyond_the_window() -> None:
+    image = Image(np.full((80, 80), 500, "uint16"), "YX", {"x": 0.1, "y": 0.1})
+    image.data[40, 40] = 900
+    recipe = RECIPE.replace(psf_model="airy", resolution_um=0.4, fidelity=1e4, sparsity=0)
+    frozen = freeze(image, ss.deconvolve(image, recipe))
+    assert frozen is not None
+    assert frozen.psf is not None
+    flat = dataclasses.replace(frozen, around=np.ones_like(frozen.around))
+    assert np.abs(flat.explained() - 1).max() < 1e-5
+    again = frozen.reconstruct()
+    assert np.abs(again - frozen.value).max() <= 2e-3 * frozen.value.max()
+    wider = ss.deconvolve(image, recipe.replace(resolution_um=0.48)).image.data
+    assert np.abs(frozen.reconstruct(width=1.2) - wider).max() <= 2e-3 * frozen.value.max()

@@ -172,7 +172,7 @@ class Frozen:
         values = self.data if data is None else data
         recipe = self.recipe.replace(hot_pixels="none", **changes)
         psf = None
-        if self.psf is not None and recipe.deconvolution != "none":
+        if self.psf is not None and recipe.deconvolution != "none" and recipe.psf_model != "airy":
             recipe, psf = recipe.replace(psf_model="auto"), self._fitting(_scaled(self.psf, width))
         elif width != 1 and recipe.deconvolution != "none":
             recipe = recipe.replace(resolution_um=float(recipe.resolution_um) * width)
@@ -211,7 +211,7 @@ class Frozen:
     def explained(self) -> Floats:
         """Return the result as the microscope would show it, in counts on the input's grid, background left out."""
         if self.psf is not None:
-            blurred = _convolved(self.around, self.psf.data.reshape(-1, *self.psf.data.shape[-2:]))
+            blurred = _convolved(self.around, self.psf.data)
             return coarse(blurred[self.at if len(self.around) > 1 else 0], self.factor)[self.inner]
         value = self.around[0]
         if self.recipe.deconvolution != "none":
@@ -222,11 +222,19 @@ class Frozen:
 
 
 def _convolved(values: Floats, psf: Floats) -> Floats:
-    """Convolve with a PSF of odd lengths, nothing lying beyond the borders; `scipy.signal` takes 0.4 s to load."""
-    sizes = [n + k - 1 for n, k in zip(values.shape, psf.shape, strict=True)]
+    """Convolve planes or a volume with a PSF of odd lengths; `scipy.signal` takes 0.4 s to load.
+
+    Beyond the borders lies the mirror image of a plane, and nothing where the PSF has three axes.
+    """
+    deep = psf.ndim == 3
+    reach = [(0, 0)] * (values.ndim - psf.ndim) + [(0, 0) if deep else (k // 2, k // 2) for k in psf.shape]
+    psf = psf.reshape(-1, *psf.shape[-2:])
+    wider = np.pad(values, reach, mode="symmetric")
+    sizes = [n + k - 1 for n, k in zip(wider.shape, psf.shape, strict=True)]
     good = [fft.next_fast_len(n, real=True) for n in sizes]
-    whole = fft.irfftn(fft.rfftn(values, good) * fft.rfftn(psf, good), good)
-    part = tuple(slice(k // 2, k // 2 + n) for n, k in zip(values.shape, psf.shape, strict=True))
+    whole = fft.irfftn(fft.rfftn(wider, good) * fft.rfftn(psf, good), good)
+    start = [k // 2 + before for k, (before, _) in zip(psf.shape, reach, strict=True)]
+    part = tuple(slice(a, a + n) for a, n in zip(start, values.shape, strict=True))
     return np.asarray(whole[part], np.float32)
 
 

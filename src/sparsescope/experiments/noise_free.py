@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 from ..findings import Figure, Findings, Line, Panel, Picture, Plot, Table
+from ..optics.airy import transfer
 from ..solvers.active_set import ActiveSetFinish
 from ..solvers.plain_rl import PlainRichardsonLucy
 from ..solvers.spectral import Response
@@ -67,8 +68,7 @@ def shapes(side: int) -> Doubles:
 def response(side: int) -> Response:
     """Return the optics: the incoherent transfer function of a round pupil, zero beyond 1/90 nm."""
     f = np.hypot(fft.fftfreq(side, PIXEL_NM)[:, None], fft.rfftfreq(side, PIXEL_NM)[None])
-    v = np.minimum(f * CUTOFF_NM, 1)
-    return Response(2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v)), (side, side))
+    return Response(transfer(f * CUTOFF_NM), (side, side))
 
 
 def run(ask: Ask) -> Findings:

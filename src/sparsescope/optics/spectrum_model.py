@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..fourier import Doubles
+from . import airy
 
 STEPS: Final = 20
 """Steps of the fit of the amplitudes; 400 change no result."""
@@ -66,8 +67,7 @@ def transfer(kind: str, cycles: Doubles) -> Doubles:
     """
     if kind == "gauss":
         return np.asarray(np.exp(-np.square(np.pi * cycles) / (4 * np.log(2))))
-    v = np.minimum(cycles / 1.03, 1)
-    return np.asarray(2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v)))
+    return airy.transfer(cycles / 1.03)
 
 
 def fit_with_white_noise(spectrum: Spectrum) -> Fit:

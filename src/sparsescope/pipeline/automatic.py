@@ -19,6 +19,7 @@ from ..tuning.prepare import Behind
 from .blocks import Index, Planes
 from .camera import Camera, camera
 from .continuity import MIN_STACK, z_factor
+from .spread import Spread
 from .stages import Levels, estimate_background, has_sparse_stage
 
 CHOSEN = ("background", "fidelity", "sparsity", "continuity", "deconvolution_iterations")
@@ -47,7 +48,7 @@ SAMPLED = 9
 
 
 def automatic(
-    image: Image, recipe: Recipe, fwhm_yx_px: tuple[float, float] | None, engine: Engine, channel: int | None
+    image: Image, recipe: Recipe, spread: Spread | None, engine: Engine, channel: int | None, psf_open: bool = False
 ) -> tuple[dict[str, Any], Choice | None, list[str], Camera | None]:
     """Choose the open parameters of one channel.
 
@@ -72,7 +73,7 @@ def automatic(
     axis = next((a for a in "ZT" if image.sizes.get(a, 1) >= MIN_STACK), None)
     source = Planes(image, channel, recipe.hot_pixels)
     where = most_structure(source, image, axis)
-    width = fwhm_yx_px or (DEFAULT_RESOLUTION_PX, DEFAULT_RESOLUTION_PX)
+    width = (DEFAULT_RESOLUTION_PX, DEFAULT_RESOLUTION_PX) if spread is None else spread.fwhm_yx_px
     part = _Part.of(source, where, math.sqrt(width[0] * width[1]))
     planes = _neighbourhood(part, image, axis, where)
     if np.ptp(planes[len(planes) // 2]) == 0:
@@ -98,9 +99,10 @@ def automatic(
         radius_px=seen.noise.correlation_radius_px,
         variance=(seen.noise.variance_slope, seen.noise.variance_intercept, seen.noise.variance_floor),
         unbiased=recipe.intensity == "unbiased", peak=_peak(part, image, where, behind, fixed),
+        psf=_plane_psf(recipe, spread), psf_open=psf_open,
     )  # fmt: skip
     choice = part.placed(choose(request, engine, behind))
-    found = {name: choice.values[name] for name in still_open}
+    found = {name: choice.values[name] for name in [*still_open, *(["psf_model"] if psf_open else [])]}
     if "continuity_t" in choice.values:
         found["continuity_t"] = choice.values["continuity_t"]
     elif axis == "T" and "Z" in image.axes and open_t:
@@ -108,6 +110,13 @@ def automatic(
     if axis == "Z" and "continuity" in found:
         found["continuity"] = min(float(found["continuity"]) / factor, MOST_CONTINUITY)
     return found, choice, [*seen.notes, *choice.notes], seen
+
+
+def _plane_psf(recipe: Recipe, spread: Spread | None) -> Float32Array | None:
+    """Return the PSF of a plane on the pixels of the input; None where it is a Gaussian, or known on a finer grid."""
+    if spread is None or spread.psf is None or spread.deep or recipe.upsample != 1:
+        return None
+    return spread.psf.data
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:

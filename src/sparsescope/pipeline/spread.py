@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from ..errors import RecipeError
 from ..image import Image
+from ..optics.airy import airy_psf
 from ..optics.make import make_psf
 from ..optics.measured_given import Spacing, as_psf
 from ..optics.metadata import microscope_of
@@ -18,7 +19,7 @@ from .resolution import resolution
 DEEP: Final = 3
 """Planes along z from which on a stack is deconvolved in three dimensions, where its PSF is known."""
 
-Kind = Literal["gaussian", "optics", "given"]
+Kind = Literal["gaussian", "airy", "optics", "given"]
 
 REMEDY: Final = (
     "give a PSF (--psf FILE, psf= in Python), or what the file does not say of the microscope: --na, --emission-nm, "
@@ -43,7 +44,7 @@ class Spread:
     notes : tuple of str
         What the user should know.
     kind : str
-        ``"gaussian"``, ``"optics"`` or ``"given"``.
+        ``"gaussian"``, ``"airy"``, ``"optics"`` or ``"given"``.
     """
 
     fwhm_yx_px: tuple[float, float]
@@ -57,6 +58,12 @@ class Spread:
     def deep(self) -> bool:
         """Whether stacks are deconvolved in three dimensions."""
         return self.psf is not None and self.psf.ndim == 3
+
+    def airy(self, factor: int = 1) -> Spread:
+        """Return the same with an Airy pattern of that width, on a grid `factor` times finer than the input's."""
+        y, x = (width * factor for width in self.fwhm_yx_px)
+        psf = Psf(airy_psf((y, x)), {}, "Airy pattern of a clear circular pupil")
+        return replace(self, psf=psf, kind="airy")
 
     @property
     def settled(self) -> dict[str, str]:
@@ -107,7 +114,8 @@ def spread_of(
     if stack and recipe.deconvolution != "none":
         notes = [*notes, _flat_note(recipe, why)]
     x_um, y_um = _pixel(image)
-    return Spread(_fitting(image, (size / y_um, size / x_um), size), size, source, None, tuple(notes))
+    found = Spread(_fitting(image, (size / y_um, size / x_um), size), size, source, None, tuple(notes))
+    return found.airy(recipe.upsample) if recipe.psf_model == "airy" else found
 
 
 def _flat_note(recipe: Recipe, why: str) -> str:

@@ -72,6 +72,8 @@ def _psf(result: Result) -> str:
     )
     if r.psf_model == "gaussian":
         return f"a Gaussian PSF{width}"
+    if r.psf_model == "airy":
+        return f"an Airy pattern{width} as PSF"
     source = next((psf.source for psf in result.psfs if psf is not None), "given")
     how = "in three dimensions" if r.dimensions == "3d" else "plane by plane"
     return f"a PSF{width} ({source}), {how}"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from ..errors import RecipeError
+from ..optics.airy import transfer as round_pupil
 from ..optics.gaussian import SIGMA_PER_FWHM
 from ..optics.psf import Psf
 from .canvas import Canvas, Doubles, Grid
@@ -45,8 +46,7 @@ def transfer(grid: Grid, fwhm_um: float, model: Model = "gauss") -> Doubles:
     f = np.hypot(fft.fftfreq(height, grid.fine_um)[:, None], fft.rfftfreq(width, grid.fine_um)[None])
     if model == "gauss":
         return np.asarray(np.exp(-2 * (np.pi * SIGMA_PER_FWHM * fwhm_um * f) ** 2))
-    v = np.minimum(f * fwhm_um / AIRY_CUTOFF, 1)
-    return np.asarray(2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v)))
+    return round_pupil(f * fwhm_um / AIRY_CUTOFF)
 
 
 def transfer_of(psf: Psf, grid: Grid) -> npt.NDArray[np.complex128]:

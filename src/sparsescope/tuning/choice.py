@@ -41,6 +41,10 @@ class Request:
         Whether what sparsity takes away is given back.
     peak : float
         Largest value above the background that is known of the whole channel, in counts: the solvers' unit.
+    psf : array, shape (y, x), or None
+        The PSF on the pixels of the planes, its sum 1; None for a Gaussian of that width.
+    psf_open : bool
+        Whether the image is to tell a Gaussian from an Airy pattern.
     variance : tuple of float or None
         Slope and intercept of the noise's variance in the level (counts, counts²) and its least value, where known.
     """
@@ -58,6 +62,8 @@ class Request:
     variance: tuple[float, float, float] | None = None
     unbiased: bool = True
     peak: float = 0.0
+    psf: Floats | None = None
+    psf_open: bool = False
 
 
 @dataclass(frozen=True)

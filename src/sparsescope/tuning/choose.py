@@ -18,6 +18,7 @@ from .noise_seen import SeenNoise
 from .prepare import Behind, prepare, width_px
 from .rehearsal import Rehearsal
 from .search import Key, Search
+from .shape import FARTHER, psf_of, through
 from .tied import Values, continuity, continuity_t
 from .trial import Bench, Setting
 
@@ -107,6 +108,9 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
+    psf = None if empty or request.method == "none" else psf_of(search, request, engine)
+    if psf is not None:
+        search, request = through(psf, search), replace(request, psf=psf)
     rehearsal = None if empty else _rehearse(search, request, noise, engine)
     first = search.best() if rehearsal else _by_intent(search, "cautious" if empty else request.intent)
     chosen = _rehearsed_by_intent(rehearsal, request.intent) if rehearsal else first
@@ -122,6 +126,8 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     more = float(values["fidelity"]) / first[0]  # what ties allow
     values |= {"fidelity": chosen[0] * more, "sparsity": chosen[1] * more, "deconvolution_iterations": chosen[3]}
     values |= dict(request.fixed)
+    if request.psf_open:
+        values["psf_model"] = "gaussian" if psf is None else "airy"
     rehearsed = tuple(rehearsal.points(search.background)) if rehearsal else ()
     return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes), rehearsed)
 
@@ -163,7 +169,7 @@ def _search(request: Request, engine: Engine, behind: Behind, noise: SeenNoise, 
     shape = (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start)
     holdouts = [[hold_out(shape, radius, request.seed + i)] for i in range(2)]
     bench = prepare(request, behind, mode, radius, crop, middle, slice(0, 1))
-    return Search(replace(bench, unbiased=unbiased), holdouts, engine, mode)
+    return Search(replace(bench, unbiased=unbiased, psf=None), holdouts, engine, mode)
 
 
 def _counts(request: Request, counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -213,13 +219,15 @@ def _rehearse(search: Search, request: Request, noise: SeenNoise, engine: Engine
     spectrum = None if noise.band is None else over(bench.data.shape[1:], noise.band.power)
     rehearsal = Rehearsal.of(bench, first, variance, width, engine, request.seed, request.unbiased, spectrum)
     missing = Missing(rehearsal.bench, variance, width, spectrum)
+    most = math.inf if request.psf is None else FARTHER * first.iterations[0]  # a sampled PSF takes three times as long
+    counts = tuple(count for count in COUNTS if count <= most)
     coarse = [max(first.fidelity * step, FIDELITIES[0]) for step in (1 / STEEP, 1.0, STEEP)]
-    rehearsal.run(_settings(request, coarse, offsets))
+    rehearsal.run(_settings(request, coarse, offsets, counts))
     _spare(rehearsal, missing, request)
     fidelity, sparsity, _, _ = rehearsal.best()
     near = min(range(len(offsets)), key=lambda i: abs(offsets[i] - sparsity / fidelity))
     finer = [max(fidelity / math.sqrt(STEEP), FIDELITIES[0]), fidelity * math.sqrt(STEEP)]
-    rehearsal.run(_settings(request, finer, offsets[max(near - 1, 0) : near + 2]))
+    rehearsal.run(_settings(request, finer, offsets[max(near - 1, 0) : near + 2], counts))
     _spare(rehearsal, missing, request)
     _more(rehearsal, request)
     return rehearsal

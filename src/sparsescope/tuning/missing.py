@@ -79,8 +79,11 @@ class Missing:
             What computes.
         """
         result, image = next(iter(self.bench.predicted(setting, self.net[None], engine)))
-        left = [self._excess(blurred) for blurred in (image, through_a_pupil(result, self.fwhm_yx_px))]
-        return int(np.count_nonzero(np.minimum(*left) > self.least))
+        images = [image]
+        if self.bench.psf is None:
+            images.append(through_a_pupil(result, self.fwhm_yx_px))
+        left = np.min([self._excess(blurred) for blurred in images], axis=0)
+        return int(np.count_nonzero(left > self.least))
 
     def _excess(self, blurred: Floats) -> Floats:
         square = float(np.square(blurred).sum(dtype=np.float64))

@@ -42,4 +42,5 @@ def prepare(
         request.sparse_iterations,
         radius,
         unbiased=request.unbiased,
+        psf=request.psf,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from ..engines import Engine
+from ..optics.airy import CUT_OFF, transfer
 from ..preprocess.noise_band import coloured
 from .choice import Point
 from .search import Key
@@ -82,9 +83,6 @@ def _fading(length: int, reach: float) -> npt.NDArray[np.float64]:
 def through_a_pupil(plane: Floats, fwhm_yx_px: tuple[float, float]) -> Floats:
     """Blur a plane by the Airy pattern of that width, mirrored at the borders.
 
-    The transfer function of a clear circular pupil is ``2/π (arccos v − v √(1 − v²))`` up to v = 1, the cut-off at
-    1.03 / FWHM (Born & Wolf, Principles of Optics, 9.5).
-
     Examples
     --------
     >>> point = np.zeros((33, 33), np.float32)
@@ -93,10 +91,9 @@ def through_a_pupil(plane: Floats, fwhm_yx_px: tuple[float, float]) -> Floats:
     >>> bool(abs(image.sum() - 1) < 1e-5), round(float(image[18, 16] / image[16, 16]), 2)
     (True, 0.5)
     """
-    rows, columns = (np.arange(n) / (2 * n) * w / 1.03 for n, w in zip(plane.shape, fwhm_yx_px, strict=True))
-    v = np.minimum(np.hypot(rows[:, None], columns), 1)
-    transfer = 2 / np.pi * (np.arccos(v) - v * np.sqrt(1 - v * v))
-    return np.asarray(fft.idctn(fft.dctn(plane, type=2) * transfer, type=2), np.float32)
+    rows, columns = (np.arange(n) / (2 * n) * w / CUT_OFF for n, w in zip(plane.shape, fwhm_yx_px, strict=True))
+    passed = transfer(np.hypot(rows[:, None], columns))
+    return np.asarray(fft.idctn(fft.dctn(plane, type=2) * passed, type=2), np.float32)
 
 
 @dataclass
@@ -175,7 +172,7 @@ class Rehearsal:
         result, image = next(iter(bench.predicted(first, net, engine)))
         slope, intercept, least = variance
         noise, nets = np.random.default_rng(seed + 400), []
-        for blurred in (image, through_a_pupil(result, fwhm_yx_px)):
+        for blurred in (image, through_a_pupil(result, fwhm_yx_px)) if bench.psf is None else (image,):
             square = float(np.square(blurred).sum(dtype=np.float64))
             light = blurred * (max(float((blurred * net[0]).sum(dtype=np.float64)), 0.0) / max(square, 1e-30))
             spread = np.sqrt(np.maximum(slope * (light * bench.scale + bench.behind[0]) + intercept, least))

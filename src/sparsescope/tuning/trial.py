@@ -67,6 +67,8 @@ class Bench:
         Weight along t between them.
     unbiased : bool
         Whether what sparsity takes away is given back.
+    psf : array, shape (y, x), or None
+        The PSF where it is not the product of `kernels`.
     """
 
     data: Floats
@@ -81,12 +83,13 @@ class Bench:
     times: int = 1
     continuity_t: float = 0.0
     unbiased: bool = True
+    psf: Floats | None = None
 
     def try_out(self, setting: Setting, holdouts: list[Holdout], engine: Engine) -> list[Trial]:
         """Return what the setting gives for each of its iteration counts."""
         estimate, _ = self.prepared(setting, holdouts, engine)
         shape = (self.data.shape[1], self.data.shape[2])
-        term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], shape))
+        term = self._term(engine, shape)
         found: list[list[Trial]] = [[] for _ in setting.iterations]
         for i in range(len(self.data))[self.scored]:
             at = holdouts[i].centres
@@ -111,7 +114,7 @@ class Bench:
             What computes.
         """
         estimate = self._sparse(net, None, setting, engine)
-        term = DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], (net.shape[1], net.shape[2])))
+        term = self._term(engine, (net.shape[1], net.shape[2]))
         yield from self._results(estimate[0], setting.iterations, term)
 
     def prepared(
@@ -127,6 +130,11 @@ class Bench:
         net = ndimage.gaussian_filter((self.data - self.behind)[self.scored], (0.0, 1.0, 1.0))
         net -= np.median(net)
         return float(net.max() / max(1.4826 * float(np.median(np.abs(net))), 1e-12 * self.scale))
+
+    def _term(self, engine: Engine, shape: tuple[int, int]) -> DataTerm:
+        if self.psf is None:
+            return DataTerm(engine.mirrored(self.kernels[0], self.kernels[1], shape))
+        return DataTerm(engine.imaging(self.psf, shape))
 
     def _sparse(self, net: Floats, hidden: npt.NDArray[np.bool_] | None, setting: Setting, engine: Engine) -> Floats:
         """Sparse stage in which hidden pixels are missing data: again and again they take the value of the estimate."""
@@ -156,4 +164,4 @@ class Bench:
             solver.step(state, count - done)  # type: ignore[arg-type]  # each solver with its own state
             done = count
             result = solver.finish(state)  # type: ignore[arg-type]
-            yield result, term.imaging.forward(result)
+            yield result[term.imaging.field], term.imaging.forward(result)

@@ -44,6 +44,17 @@ def test_the_spectrum_is_that_of_a_pupil_integrated_over_the_pixel_and_ends_at_i
     assert not beyond.any() or min(widths) < 2 or np.abs(spectrum[beyond]).max() < 2e-3
 
 
+def test_each_pixel_holds_the_integral_over_it() -> None:
+    width, fine = 1.7, 100
+    at = (np.arange(3 * fine) + 0.5) / fine - 0.5
+    v = np.hypot(at[:, None], at) * 2 * HALF_MAXIMUM / width
+    sums = ((2 * special.j1(v) / v) ** 2).reshape(3, fine, 3, fine).sum((1, 3))
+    psf = airy_psf((width, width))
+    middle = len(psf) // 2
+    quadrant = psf[middle : middle + 3, middle : middle + 3]
+    assert np.abs(quadrant / quadrant[0, 0] - sums / sums[0, 0]).max() < 1e-4
+
+
 def test_the_sum_is_one_and_the_kernel_is_symmetric_and_of_odd_lengths() -> None:
     psf = airy_psf((3.0, 5.0))
     assert psf.dtype == np.float32

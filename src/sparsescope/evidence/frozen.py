@@ -172,7 +172,7 @@ class Frozen:
         values = self.data if data is None else data
         recipe = self.recipe.replace(hot_pixels="none", **changes)
         psf = None
-        if self.psf is not None and recipe.deconvolution != "none" and recipe.psf_model != "airy":
+        if self.psf is not None and recipe.deconvolution != "none":
             recipe, psf = recipe.replace(psf_model="auto"), self._fitting(_scaled(self.psf, width))
         elif width != 1 and recipe.deconvolution != "none":
             recipe = recipe.replace(resolution_um=float(recipe.resolution_um) * width)

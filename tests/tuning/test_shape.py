@@ -15,7 +15,7 @@ from sparsescope.optics.gaussian import gaussian_kernel1d, gaussian_psf
 from sparsescope.tuning import Request
 from sparsescope.tuning.holdout import hold_out
 from sparsescope.tuning.search import Search
-from sparsescope.tuning.shape import FEWEST, FARTHER, around, predicts_better, psf_of, through
+from sparsescope.tuning.shape import FARTHER, FEWEST, around, predicts_better, psf_of, through
 from sparsescope.tuning.trial import Bench, Setting
 
 SIDE, FWHM_PX, BEHIND = 128, 4.0, 40.0

@@ -61,6 +61,22 @@ def test_what_is_no_background_is_left_to_the_structures() -> None:
     assert error[thick > 0].max() < 25
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_dim_blobs_that_fill_the_plane_do_not_drag_the_field_down(seed: int) -> None:
+    rng, width, light = np.random.default_rng(seed), 5.0, 30.0
+    y, x = np.mgrid[:256, :256]
+    blobs = np.zeros((256, 256))
+    for _ in range(40):
+        row, column = rng.uniform(-20, 276, 2)
+        size, height = rng.uniform(1.2, 3.5) * width, rng.uniform(0.2, 1)
+        blobs += height * np.exp(-(((y - row) ** 2 + (x - column) ** 2) / size**2) / 2)
+    behind = hazy(blobs.shape, seed, light)
+    plane = counted(behind + light * blobs / blobs.max(), seed)
+    error = smooth_field(plane, fwhm_px=width, widths=16, variance=(1.0, READ**2 - 100, READ**2)) - behind
+    assert abs(error.mean()) < 0.05 * light
+    assert error.std() < 0.1 * light
+
+
 def test_without_haze_the_background_is_level_and_its_noise_averaged_out() -> None:
     behind = np.full((200, 300), 150.0)
     error = found(counted(behind + 300 * lines(behind.shape, 4, 15))) - behind

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage, stats
+from scipy.signal import fftconvolve
 
 sys.path.insert(0, str(Path(__file__).parent / "quality"))
 
@@ -23,7 +24,7 @@ import scenes
 
 import sparsescope as ss
 from sparsescope.evidence import Evidence, gather
-from sparsescope.optics.gaussian import gaussian_kernel1d
+from sparsescope.optics.gaussian import gaussian_psf
 from sparsescope.quality import injection
 
 Array = Any
@@ -91,12 +92,14 @@ def with_value(result: ss.Result, value: Array) -> ss.Result:
 
 
 def perfect(scene: scenes.Scene, result: ss.Result) -> tuple[ss.Image, ss.Result]:
-    """The truth itself as a result, and a frame that it explains: through the Gaussian PSF of the solver, new noise."""
+    """The truth itself as a result, and a frame that it explains: through the PSF of the solver, new noise."""
     truth = scene.truth / scene.gain
     behind = scene.background / scene.gain + scene.offset
-    seen = truth
-    for axis in (0, 1):
-        seen = ndimage.correlate1d(seen, gaussian_kernel1d(scene.fwhm_px).astype(float), axis=axis, mode="reflect")
+    sampled = result.psfs[0]
+    psf = gaussian_psf(scene.fwhm_px) if sampled is None else sampled.data
+    half = len(psf) // 2
+    wider = np.pad(truth, half, mode="symmetric")
+    seen = np.maximum(fftconvolve(wider, psf.astype(float), "same")[half:-half, half:-half], 0)
     rng = np.random.default_rng([scene.seed, 78])
     electrons = rng.poisson(seen * scene.gain + scene.background) + rng.normal(0, scenes.READ_NOISE, seen.shape)
     frame = np.clip(np.rint(electrons / scene.gain + scene.offset), 0, 65535).astype(np.uint16)

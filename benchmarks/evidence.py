@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,9 +194,12 @@ def doubt_and_error(seeds: tuple[int, ...]) -> None:
     cover: dict[tuple[str, float], list[float]] = {}
     alarm: dict[tuple[str, float], list[float]] = {}
     ranks: dict[str, list[float]] = {}
+    colours: dict[str, Counter[str]] = {"full": Counter(), "quick": Counter()}
     for scene in frames(seeds):
         image, result = image_of(scene), run(scene)
         evidence = gather(image, result, "full")
+        colours["full"][evidence.colour] += 1
+        colours["quick"][gather(image, result, "quick").colour] += 1
         for name, value in rank_correlation(scene, result, evidence).items():
             ranks.setdefault(name, []).append(value)
         false = false_area(scene, np.asarray(result.image.data))
@@ -203,8 +207,8 @@ def doubt_and_error(seeds: tuple[int, ...]) -> None:
             alarm.setdefault(("automatic, correct", scene.light), []).append(float(marked(evidence).mean()))
         truth = gather(*perfect(scene, result), "quick")
         alarm.setdefault(("the truth itself", scene.light), []).append(float(marked(truth).mean()))
-        said = [f"{scene.name} haze {scene.haze}: false {false.mean():.3f}, marked {reasons(evidence)}"]
-        said.append(f"truth {reasons(truth)}")
+        said = [f"{scene.name} haze {scene.haze}: false {false.mean():.3f}, {evidence.colour}"]
+        said += [f"marked {reasons(evidence)}", f"truth {reasons(truth)}"]
         for name, plant in PLANTS.items():
             planted, mask = plant(scene, result)
             mask = mask & inside(scene)
@@ -218,6 +222,8 @@ def doubt_and_error(seeds: tuple[int, ...]) -> None:
     _table(cover)
     print("\nmarked part of correct images: mean, median (frames)")
     _table(alarm)
+    for level, count in colours.items():
+        print(f"\nverdicts on the automatic results, {level} evidence: {dict(count)}")
     print("\nrank correlation of a map with the true error: median, 10th percentile over frames")
     for name, values in ranks.items():
         print(f"  {name:32s} {np.median(values):.2f}  {np.percentile(values, 10):.2f}  ({len(values)})")

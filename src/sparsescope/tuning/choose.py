@@ -18,7 +18,7 @@ from .noise_seen import SeenNoise
 from .prepare import Behind, prepare, width_px
 from .rehearsal import Rehearsal
 from .search import Key, Search
-from .shape import FARTHER, psf_of, through
+from .shape import FARTHER, seen_through
 from .tied import Values, continuity, continuity_t
 from .trial import Bench, Setting
 
@@ -108,9 +108,9 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
-    psf = None if empty or request.method == "none" else psf_of(search, request, engine)
-    if psf is not None:
-        search, request = through(psf, search), replace(request, psf=psf)
+    seen = None if empty or request.method == "none" else seen_through(search, request, engine)
+    if seen is not None:
+        search, request = seen, replace(request, psf=seen.bench.psf)
     rehearsal = None if empty else _rehearse(search, request, noise, engine)
     first = search.best() if rehearsal else _by_intent(search, "cautious" if empty else request.intent)
     chosen = _rehearsed_by_intent(rehearsal, request.intent) if rehearsal else first
@@ -127,7 +127,7 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
     values |= {"fidelity": chosen[0] * more, "sparsity": chosen[1] * more, "deconvolution_iterations": chosen[3]}
     values |= dict(request.fixed)
     if request.psf_open:
-        values["psf_model"] = "gaussian" if psf is None else "airy"
+        values["psf_model"] = "gaussian" if seen is None else "airy"
     rehearsed = tuple(rehearsal.points(search.background)) if rehearsal else ()
     return Choice(values, tuple(points), radius, crop, time.perf_counter() - started, tuple(notes), rehearsed)
 

@@ -60,9 +60,10 @@ class Search:
 
     def run(self, settings: list[Setting]) -> None:
         """Try settings, several at once."""
-        self.engine.each(self._one, list(dict.fromkeys(settings)))
+        self.engine.each(self.one, list(dict.fromkeys(settings)))
 
-    def _one(self, engine: Engine, setting: Setting) -> None:
+    def one(self, engine: Engine, setting: Setting) -> None:
+        """Try a setting with an engine of its own."""
         results = [self.bench.try_out(setting, holdouts, engine) for holdouts in self.holdouts]
         for j, count in enumerate(setting.iterations):
             key = (setting.fidelity, setting.sparsity, setting.continuity, count)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ..engines import Engine
 from ..optics.airy import airy_psf
 from .choice import Request
-from .search import Key, Search
-from .trial import Bench, Setting
+from .search import Search
+from .trial import Setting
 
 Floats = npt.NDArray[np.float32]
 Errors = npt.NDArray[np.float64]
@@ -28,8 +28,8 @@ DOUBT = 3.0
 """Standard errors by which the Airy pattern must predict better."""
 
 
-def psf_of(search: Search, request: Request, engine: Engine) -> Floats | None:
-    """Return the PSF that is known or that the image shows, None for a Gaussian.
+def seen_through(search: Search, request: Request, engine: Engine) -> Search | None:
+    """Return the best setting of a search tried with the PSF that is known, or that the image shows.
 
     Parameters
     ----------
@@ -39,63 +39,51 @@ def psf_of(search: Search, request: Request, engine: Engine) -> Floats | None:
         Its `psf`, `psf_open` and `fwhm_yx_px` matter.
     engine : Engine
         What computes.
+
+    Returns
+    -------
+    Search or None
+        None where the Gaussian stays.
     """
-    if request.psf is not None or not request.psf_open:
-        return request.psf
-    psf = airy_psf(request.fwhm_yx_px)
-    return psf if predicts_better(psf, search, engine) else None
+    if request.psf is not None:
+        known = _with(search, request.psf, 0.0)
+        known.run([best_again(search)])
+        return known
+    if not request.psf_open or search.best()[3] < FEWEST:
+        return None
+    return _preferred(search, airy_psf(request.fwhm_yx_px), engine)
 
 
-def predicts_better(psf: Floats, search: Search, engine: Engine) -> bool:
-    """Whether a PSF predicts held-out pixels better than the Gaussian of a search, beyond doubt.
+def best_again(search: Search) -> Setting:
+    """Return the best setting of a search with the iteration counts that are not far above its own."""
+    fidelity, sparsity, continuity, count = search.best()
+    counts = sorted({key[3] for key in search.found if key[3] <= max(FARTHER * count, FEWEST)})
+    return Setting(fidelity, sparsity, tuple(counts), continuity)
+
+
+def _preferred(search: Search, psf: Floats, engine: Engine) -> Search | None:
+    """Return the search with a PSF if that predicts held-out pixels better than the Gaussian, beyond doubt.
 
     Each is given the background that suits it best of three, and its best iterations; what is compared are the squared
     errors pixel by pixel, at the fidelity and the sparsity that were best for the Gaussian.
-
-    Parameters
-    ----------
-    psf : array, shape (y, x)
-        Of odd lengths, its sum 1.
-    search : Search
-        What was tried with a Gaussian.
-    engine : Engine
-        What computes.
     """
-    best = search.best()
-    setting = Setting(best[0], best[1], around(best, search), best[2])
-    net = np.maximum(search.bench.data - search.bench.behind, 0)[search.bench.scored]
-    light = float(net.mean())
-    found: list[tuple[int, Errors]] = []
-    for one in (None, psf):
-        tried = [
-            _least(replace(search, bench=_lowered(search.bench, one, part * light)), setting, engine) for part in LOWER
-        ]
-        found.append(min(tried, key=lambda trial: float(trial[1].mean())))
-    (count, errors), (other, fewer) = found
+    light = float(np.maximum(search.bench.data - search.bench.behind, 0)[search.bench.scored].mean())
+    gaussian, other = ([_with(search, one, part * light) for part in LOWER] for one in (None, psf))
+    setting = best_again(search)
+    engine.each(lambda alone, tried: tried.one(alone, setting), [*other, *gaussian])
+    (count, errors), (others, fewer) = _least(gaussian), _least(other)
     gain = errors - fewer
-    return min(count, other) >= FEWEST and bool(gain.mean() > DOUBT * gain.std() / math.sqrt(gain.size))
+    sure = bool(gain.mean() > DOUBT * gain.std() / math.sqrt(gain.size))
+    return other[0] if sure and min(count, others) >= FEWEST else None
 
 
-def around(best: Key, search: Search) -> tuple[int, ...]:
-    """Return the iteration counts that were tried and are not far above the best."""
-    return tuple(sorted({key[3] for key in search.found if key[3] <= max(FARTHER * best[3], FEWEST)}))
+def _with(search: Search, psf: Floats | None, lower: float) -> Search:
+    """Return a search on the same pixels with a PSF, the background lowered."""
+    bench = replace(search.bench, psf=psf, behind=search.bench.behind - np.float32(lower))
+    return Search(bench, search.holdouts, search.engine, search.background)
 
 
-def through(psf: Floats, search: Search) -> Search:
-    """Return the best setting of a search tried again with another PSF."""
-    best = search.best()
-    again = Search(replace(search.bench, psf=psf), search.holdouts, search.engine, search.background)
-    again.run([Setting(best[0], best[1], around(best, search), best[2])])
-    return again
-
-
-def _lowered(bench: Bench, psf: Floats | None, by: float) -> Bench:
-    return replace(bench, psf=psf, behind=bench.behind - np.float32(by))
-
-
-def _least(search: Search, setting: Setting, engine: Engine) -> tuple[int, Errors]:
-    """Return the iterations of least error, and the errors at the held-out pixels."""
-    results = [search.bench.try_out(setting, holdouts, engine) for holdouts in search.holdouts]
-    every = [np.concatenate([result[j].errors for result in results]) for j in range(len(setting.iterations))]
-    least = min(range(len(every)), key=lambda j: float(every[j].mean()))
-    return setting.iterations[least], every[least]
+def _least(searches: list[Search]) -> tuple[int, Errors]:
+    """Return the iterations of least error among searches, and the errors at the held-out pixels."""
+    every = [(key[3], wrong) for search in searches for key, wrong in search.found.items()]
+    return min(every, key=lambda one: (float(one[1].mean()), one[0]))

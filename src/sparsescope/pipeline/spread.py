@@ -119,7 +119,7 @@ def spread_of(
 
 
 def _flat_note(recipe: Recipe, why: str) -> str:
-    text = "the stack is deconvolved plane by plane with a Gaussian"
+    text = "the stack is deconvolved plane by plane"
     if recipe.resolution_um != "auto" and recipe.psf_model == "auto":
         return f"{text}, as its width is given; for three dimensions leave it out and {REMEDY}"
     return f"{text}, as no PSF in three dimensions is known: {why} (--psf FILE)" if why else text

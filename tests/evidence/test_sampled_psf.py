@@ -53,10 +53,11 @@ def test_a_window_is_reconstructed_as_in_the_run() -> None:
     assert not np.allclose(frozen.reconstruct(width=1.2), again, atol=0.02 * frozen.value.max())
 
 
-def test_an_airy_pattern_is_scaled_by_its_width_and_a_plane_goes_on_beyond_the_window() -> None:
+@pytest.mark.parametrize("upsample", [1, 2])
+def test_an_airy_pattern_is_scaled_by_its_width_and_a_plane_goes_on_beyond_the_window(upsample: int) -> None:
     image = Image(np.full((80, 80), 500, "uint16"), "YX", {"x": 0.1, "y": 0.1})
     image.data[40, 40] = 900
-    recipe = RECIPE.replace(psf_model="airy", resolution_um=0.4, fidelity=1e4, sparsity=0)
+    recipe = RECIPE.replace(psf_model="airy", resolution_um=0.4, fidelity=1e4, sparsity=0, upsample=upsample)
     frozen = freeze(image, ss.deconvolve(image, recipe))
     assert frozen is not None
     assert frozen.psf is not None

@@ -206,7 +206,7 @@ def _channel(
     values, choice, said, seen = automatic(image, recipe, spread, engine, channel, psf_open)
     recipe = Recipe(**{**recipe.model_dump(), **values})
     if spread is not None and values.get("psf_model") == "airy":
-        spread = spread.airy(recipe.upsample)
+        spread = spread.airy(image, recipe.upsample)
         notes.append(AIRY)
     if choice is not None:
         sources.update(dict.fromkeys(values, "auto"))

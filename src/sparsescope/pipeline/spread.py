@@ -59,10 +59,11 @@ class Spread:
         """Whether stacks are deconvolved in three dimensions."""
         return self.psf is not None and self.psf.ndim == 3
 
-    def airy(self, factor: int = 1) -> Spread:
-        """Return the same with an Airy pattern of that width, on a grid `factor` times finer than the input's."""
+    def airy(self, image: Image, factor: int) -> Spread:
+        """Return the same with an Airy pattern of that width, on a grid `factor` times finer than the image's."""
         y, x = (width * factor for width in self.fwhm_yx_px)
-        psf = Psf(airy_psf((y, x)), {}, "Airy pattern of a clear circular pupil")
+        sizes = {axis: size for axis, size in _fine(image, factor).items() if axis in "xy"}
+        psf = Psf(airy_psf((y, x)), sizes, "Airy pattern of a clear circular pupil")
         return replace(self, psf=psf, kind="airy")
 
     @property
@@ -115,7 +116,7 @@ def spread_of(
         notes = [*notes, _flat_note(recipe, why)]
     x_um, y_um = _pixel(image)
     found = Spread(_fitting(image, (size / y_um, size / x_um), size), size, source, None, tuple(notes))
-    return found.airy(recipe.upsample) if recipe.psf_model == "airy" else found
+    return found.airy(image, recipe.upsample) if recipe.psf_model == "airy" else found
 
 
 def _flat_note(recipe: Recipe, why: str) -> str:

@@ -85,3 +85,9 @@ def test_it_is_on_the_grid_of_the_result_where_that_is_finer() -> None:
     assert made.image.data.shape == (256, 256)
     assert made.psfs[0] is not None
     assert np.allclose(made.psfs[0].data, airy_psf((8.0, 8.0)), atol=1e-7)
+
+
+def test_the_curve_of_the_choice_holds_what_was_tried_before_the_shape_was_known() -> None:
+    curve = plan("airy").tuning[0].curve
+    assert len({point.fidelity for point in curve}) > 3
+    assert len({point.key for point in curve}) == len(curve)

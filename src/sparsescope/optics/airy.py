@@ -18,7 +18,7 @@ HALF_MAXIMUM: Final = 1.616339948310703
 CUT_OFF: Final = 2 * HALF_MAXIMUM / math.pi
 """Frequency that the pupil no longer passes times the FWHM: 1.029."""
 REACH: Final = 6.0
-"""Half-width of the kernel in FWHM: about 4 % of the light lies beyond, spread so far that the background holds it."""
+"""Half-width of the kernel in FWHM: 2 to 3 % of the light lie beyond, spread so far that the background holds them."""
 LARGEST_REACH_PX: Final = 255
 """Half-width of the kernel at most."""
 SAMPLES: Final = 5

@@ -78,6 +78,11 @@ class Point:
     score: float
     continuity_t: float = 0.0
 
+    @property
+    def key(self) -> tuple[float, float, float, int]:
+        """Fidelity, sparsity, continuity, iterations."""
+        return self.fidelity, self.sparsity, self.continuity, self.iterations
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -108,14 +108,15 @@ def choose(request: Request, engine: Engine, behind: Behind) -> Choice:
         notes.append(NOTHING)
     elif (count := _filled(search.bench)) < FEW:
         notes.append(f"structures fill only {count} pixels of the part looked at: the parameters rest on few pixels")
+    points = search.points()
     seen = None if empty or request.method == "none" else seen_through(search, request, engine)
     if seen is not None:
+        points = [point for point in points if point.key not in seen.found] + seen.points()
         search, request = seen, replace(request, psf=seen.bench.psf)
     rehearsal = None if empty else _rehearse(search, request, noise, engine)
     first = search.best() if rehearsal else _by_intent(search, "cautious" if empty else request.intent)
     chosen = _rehearsed_by_intent(rehearsal, request.intent) if rehearsal else first
     notes += [] if empty else _edges(chosen, request)
-    points = search.points()
     values = _values(search.background, first)
     if request.axis and len(request.planes) >= 3:
         values |= continuity(request, engine, behind, radius, values, points)

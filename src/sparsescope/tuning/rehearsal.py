@@ -101,9 +101,9 @@ class Rehearsal:
     """The method on made-up frames like the one that was taken.
 
     What a first setting makes of the plane is taken for the truth, blurred, given the plane's background and noise of
-    the measured variance and spectrum. There are two such frames, blurred by the Gaussian that the solvers take the
-    PSF for and by the Airy pattern of the same width: a microscope's own PSF lies between them, and settings that are
-    best for the one alone fail on the other where light is plenty. Then every setting can be compared with a truth,
+    the measured variance and spectrum. Where the PSF is only taken for a Gaussian there are two such frames, blurred by
+    it and by the Airy pattern of the same width: a microscope's own PSF lies between them, and settings that are best
+    for the one alone fail on the other where light is plenty. Then every setting can be compared with a truth,
     which held-out pixels of the plane cannot do: they tell nothing of what the PSF does not pass, and count what the
     first stage smears against it although the second one brings it back. It is the parametric bootstrap (Efron &
     Tibshirani 1993, chapter 6), used to choose.
